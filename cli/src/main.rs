@@ -1,0 +1,2 @@
+//! The `baretooth` command.
+fn main() {}

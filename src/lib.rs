@@ -1,0 +1,7 @@
+//! A Bluetooth LE host in userspace.
+#![forbid(unsafe_code)]
+
+mod address;
+
+pub use address::{Address, AddressKind, BdAddr, ParseAddressError};
+pub use baretooth_transports as transports;
