@@ -1,0 +1,96 @@
+//! The two declarations everything on the wire is written in: [`layout!`](crate::layout) for fields in order,
+//! [`open_enum!`](crate::open_enum) for numbers with names.
+
+/// A struct whose fields stand on the wire in the order they are written; gives it
+/// [`Field`](crate::codec::Field) and a one-line `Display`.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! layout {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident $(<$life:lifetime>)? { $($field:ident : $type:ty),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)] // the fields are the parameters of the specification, by its names
+        $vis struct $name $(<$life>)? { $(pub $field: $type),* }
+        $crate::layout!(@field $name [$($life)?] { $($field : $type),* });
+        impl $(<$life>)? std::fmt::Display for $name $(<$life>)? {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::codec::Field::print(self, f)
+            }
+        }
+    };
+    (@field $name:ident [] { $($body:tt)* }) => { $crate::layout!(@impl ['octets] $name, { $($body)* }); };
+    (@field $name:ident [$life:lifetime] { $($body:tt)* }) => { $crate::layout!(@impl [$life] $name<$life>, { $($body)* }); };
+    (@impl [$life:lifetime] $self:ty, { $($field:ident : $type:ty),* }) => {
+        impl<$life> $crate::codec::Field<$life> for $self {
+            #[inline]
+            fn parse(input: &$life [u8]) -> $crate::codec::Parsed<$life, Self> {
+                $(let (input, $field) = <$type as $crate::codec::Field>::parse(input)?;)*
+                Ok((input, Self { $($field),* }))
+            }
+            fn emit(&self, _out: &mut bytes::BytesMut) {
+                $($crate::codec::Field::emit(&self.$field, _out);)*
+            }
+            fn print(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let _separator = "";
+                $(
+                    write!(_f, concat!("{}", stringify!($field), "="), _separator)?;
+                    $crate::codec::Field::print(&self.$field, _f)?;
+                    let _separator = " ";
+                )*
+                Ok(())
+            }
+        }
+    };
+}
+
+/// A number of the protocol of which some values have names. Every value is valid: what is not named is
+/// carried and printed as its number, since a newer specification may name it.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! open_enum {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident($int:ty) {
+        $($(#[$vmeta:meta])* $variant:ident = $value:literal $text:literal),* $(,)?
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        $vis struct $name(pub $int);
+
+        #[allow(non_upper_case_globals)] // named as the specification names its values
+        impl $name {
+            $($(#[$vmeta])* #[doc = $text] pub const $variant: Self = Self($value);)*
+
+            /// The name of the value, where it has one.
+            pub const fn name(self) -> Option<&'static str> {
+                match self.0 { $($value => Some($text),)* _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self.name() {
+                    Some(name) => f.write_str(name),
+                    None => write!(f, "0x{:0width$X}", self.0, width = 2 * size_of::<$int>()),
+                }
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl<'a> $crate::codec::Field<'a> for $name {
+            #[inline]
+            fn parse(input: &'a [u8]) -> $crate::codec::Parsed<'a, Self> {
+                <$int as $crate::codec::Field>::parse(input).map(|(rest, n)| (rest, Self(n)))
+            }
+            fn emit(&self, out: &mut bytes::BytesMut) {
+                $crate::codec::Field::emit(&self.0, out);
+            }
+            fn print(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}

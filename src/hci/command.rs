@@ -1,0 +1,266 @@
+//! HCI commands ([Vol 4] Part E, 5.4.1): one row of `command/table.rs` declares each.
+
+use crate::codec::{Field, Hex, ParseError, Parsed, parse_front};
+use crate::hci::{ConnectionHandle, ErrorCode};
+use crate::layout;
+use crate::transports::{HciPacket, PacketError};
+use bytes::BytesMut;
+use std::fmt;
+
+/// Opcode of a command: group in the upper 6 bits, command in the lower 10. Prints the command's name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Opcode(pub u16);
+
+impl Opcode {
+    /// No command: in Command Complete it only carries credits ([Vol 4] Part E, 7.7.14).
+    pub const NONE: Self = Self(0);
+
+    /// Whether the vendor of the controller defines this command.
+    pub const fn is_vendor_specific(self) -> bool {
+        self.0 >> 10 == 0x3F
+    }
+}
+
+impl fmt::Display for Opcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None if self.is_vendor_specific() => write!(f, "vendor command 0x{:04X}", self.0),
+            None => write!(f, "command 0x{:04X}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Opcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opcode(0x{:04X})", self.0)
+    }
+}
+
+impl<'a> Field<'a> for Opcode {
+    #[inline]
+    fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
+        u16::parse(input).map(|(rest, n)| (rest, Self(n)))
+    }
+    fn emit(&self, out: &mut BytesMut) {
+        self.0.emit(out);
+    }
+    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A command that the table knows.
+pub trait HciCommand<'a>: Field<'a> {
+    /// Its opcode.
+    const OPCODE: Opcode;
+    /// What Command Complete returns for it. For a command that is answered by Command Status: [`Status`].
+    type Return<'r>: Field<'r>;
+
+    /// The packet to send.
+    ///
+    /// # Errors
+    /// When a list makes the parameters longer than 255 octets.
+    fn to_packet(&self) -> Result<HciPacket, PacketError> {
+        let mut parameters = BytesMut::new();
+        self.emit(&mut parameters);
+        HciPacket::command(Self::OPCODE.0, &parameters)
+    }
+}
+
+layout! {
+    /// The answer of a command that only says whether it worked.
+    pub struct StatusReturn { status: ErrorCode }
+}
+
+layout! {
+    /// The answer of a command on a link: its status and the link.
+    pub struct HandleReturn { status: ErrorCode, connection_handle: ConnectionHandle }
+}
+
+layout! {
+    /// Answered by Command Status now and by an event later: returns nothing.
+    pub struct Status {}
+}
+
+layout! {
+    /// Never answered when it worked ([Vol 4] Part E, 7.3.40).
+    pub struct Nothing {}
+}
+
+layout! {
+    /// An answer whose layout no second source confirms.
+    pub struct UnknownReturn<'a> { status: ErrorCode, parameters: crate::codec::Rest<'a> }
+}
+
+layout! {
+    /// One link's part of Host Number Of Completed Packets and of Number Of Completed Packets.
+    pub struct CompletedPackets { connection_handle: ConnectionHandle, num_completed_packets: u16 }
+}
+
+layout! {
+    /// One set of LE Set Extended Advertising Enable.
+    pub struct AdvertisingSetEnable { advertising_handle: u8, duration: u16, max_extended_advertising_events: u8 }
+}
+
+layout! {
+    /// One PHY of LE Set Extended Scan Parameters; times in units of 0.625 ms.
+    pub struct ScanPhyParameters { scan_type: u8, scan_interval: u16, scan_window: u16 }
+}
+
+layout! {
+    /// One PHY of LE Extended Create Connection; scan times in units of 0.625 ms, connection intervals of
+    /// 1.25 ms, the supervision time-out of 10 ms.
+    pub struct InitiatingPhyParameters {
+        scan_interval: u16, scan_window: u16, connection_interval_min: u16, connection_interval_max: u16,
+        max_latency: u16, supervision_timeout: u16, min_ce_length: u16, max_ce_length: u16
+    }
+}
+
+layout! {
+    /// One subevent of LE Set Periodic Advertising Subevent Data.
+    pub struct SubeventData<'a> {
+        subevent: u8, response_slot_start: u8, response_slot_count: u8,
+        subevent_data: crate::codec::Prefixed<'a, 251>
+    }
+}
+
+/// Rows of the form `opcode (octet, bit) "name" Struct<'a> { fields } => (Return<'a> { fields });`. The bit is
+/// `-` where none is known for Read Local Supported Commands; a return type without fields stands above, and one with a lifetime or fields stands in
+/// parentheses.
+macro_rules! hci_commands {
+    ($($(#[$meta:meta])* $opcode:literal $bit:tt $text:literal $name:ident $(<$life:lifetime>)?
+        { $($field:ident : $type:ty),* } => $return:tt;)*
+    ) => {
+        $(
+            crate::layout! {
+                $(#[$meta])*
+                pub struct $name $(<$life>)? { $($field: $type),* }
+            }
+            hci_commands!(@declare $text $return);
+            impl<'a> HciCommand<'a> for $name $(<$life>)? {
+                const OPCODE: Opcode = Opcode($opcode);
+                type Return<'r> = hci_commands!(@return 'r $return);
+            }
+        )*
+
+        /// Any command: the way to read one, for the decoder and for virtual controllers.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Command<'a> {
+            $($(#[$meta])* $name($name $(<$life>)?),)*
+            /// A command that is not in the table, a vendor's for example.
+            Unknown {
+                /// Its opcode.
+                opcode: Opcode,
+                /// Its parameters as they stand.
+                parameters: &'a [u8],
+            },
+        }
+
+        impl<'a> Command<'a> {
+            /// Every opcode of the table, ascending.
+            pub const OPCODES: &'static [Opcode] = &[$(Opcode($opcode)),*];
+
+            /// Reads the parameters of a command.
+            ///
+            /// # Errors
+            /// When they are shorter or longer than the command's layout.
+            pub fn parse(opcode: Opcode, parameters: &'a [u8]) -> Result<Self, ParseError> {
+                match opcode.0 {
+                    $($opcode => parse_whole($text, parameters).map(Self::$name),)*
+                    _ => Ok(Self::Unknown { opcode, parameters }),
+                }
+            }
+
+            /// Its opcode.
+            pub fn opcode(&self) -> Opcode {
+                match self {
+                    $(Self::$name(_) => Opcode($opcode),)*
+                    Self::Unknown { opcode, .. } => *opcode,
+                }
+            }
+
+            /// Appends its parameters.
+            pub fn emit(&self, out: &mut BytesMut) {
+                match self {
+                    $(Self::$name(command) => command.emit(out),)*
+                    Self::Unknown { parameters, .. } => out.extend_from_slice(parameters),
+                }
+            }
+        }
+
+        impl fmt::Display for Command<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$name(command) => print_named(f, $text, command),)*
+                    Self::Unknown { opcode, parameters } => write!(f, "{opcode} {}", Hex(parameters)),
+                }
+            }
+        }
+
+        impl Opcode {
+            /// The command's name in the specification.
+            pub const fn name(self) -> Option<&'static str> {
+                match self.0 { $($opcode => Some($text),)* _ => None }
+            }
+
+            /// Octet and bit of the command in the answer of Read Local Supported Commands.
+            pub const fn supported_bit(self) -> Option<(usize, u8)> {
+                match self.0 { $($opcode => hci_commands!(@bit $bit),)* _ => None }
+            }
+
+            /// Writes return parameters for people: by the command's layout, or as octets when they do not
+            /// follow it (an answer that failed is often only its status).
+            ///
+            /// # Errors
+            /// Those of the formatter.
+            pub fn print_return(self, f: &mut fmt::Formatter<'_>, octets: &[u8]) -> fmt::Result {
+                match self.0 {
+                    $($opcode => print_return::<hci_commands!(@return '_ $return)>(f, octets),)*
+                    _ => write!(f, "{}", Hex(octets)),
+                }
+            }
+        }
+    };
+    (@declare $text:literal ($ret:ident $(<$life:lifetime>)? { $($field:ident : $type:ty),* })) => {
+        crate::layout! {
+            #[doc = concat!("What ", $text, " returns.")]
+            pub struct $ret $(<$life>)? { $($field: $type),* }
+        }
+    };
+    (@declare $text:literal $shared:tt) => {};
+    (@return $r:lifetime ($ret:ident <$life:lifetime> $($fields:tt)?)) => { $ret<$r> };
+    (@return $r:lifetime ($ret:ident $($fields:tt)?)) => { $ret };
+    (@return $r:lifetime $ret:ident) => { $ret };
+    (@bit -) => { None };
+    (@bit ($octet:literal, $bit:literal)) => { Some(($octet, $bit)) };
+}
+
+mod table;
+pub use table::*;
+
+/// Commands are defined to the octet: what is left over is an error too.
+fn parse_whole<'a, T: Field<'a>>(what: &'static str, octets: &'a [u8]) -> Result<T, ParseError> {
+    match parse_front(what, octets)? {
+        (value, []) => Ok(value),
+        (_, rest) => Err(ParseError { what, offset: octets.len() - rest.len() }),
+    }
+}
+
+fn print_return<'a, T: Field<'a>>(f: &mut fmt::Formatter<'_>, octets: &'a [u8]) -> fmt::Result {
+    match (parse_front::<T>("", octets), ErrorCode::parse(octets)) {
+        (Ok((value, _)), _) => value.print(f),
+        (Err(_), Ok((rest, status))) => write!(f, "status={status} {}", Hex(rest)),
+        (Err(_), Err(_)) => f.write_str("(empty)"),
+    }
+}
+
+pub(super) fn print_named<'a>(f: &mut fmt::Formatter<'_>, name: &str, value: &impl Field<'a>) -> fmt::Result {
+    f.write_str(name)?;
+    f.write_str(" ")?;
+    value.print(f)
+}
+
+#[cfg(test)]
+mod tests;

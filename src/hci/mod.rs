@@ -1,0 +1,15 @@
+//! The Host Controller Interface ([Vol 4] Part E): what host and controller say to each other.
+//!
+//! Owns the packets and the rules of sending them. It knows nothing of the channels above.
+
+pub mod acl;
+pub mod command;
+pub mod event;
+mod status;
+mod types;
+
+pub use acl::AclData;
+pub use command::{Command, CompletedPackets, HciCommand, Opcode};
+pub use event::{Event, LeEvent};
+pub use status::ErrorCode;
+pub use types::{AddressType, ConnectionHandle, OwnAddressType, Phy, Role};

@@ -1,0 +1,96 @@
+//! The small types that commands and events share.
+
+use crate::codec::{Field, Parsed};
+use crate::{Address, AddressKind, BdAddr, open_enum};
+use bytes::BytesMut;
+use std::fmt;
+
+/// Handle of a connection at the controller: 12 bits, chosen by it and used again after a disconnection
+/// ([Vol 4] Part E, 5.3.1).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionHandle(pub u16);
+
+impl fmt::Display for ConnectionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0x{:04X}", self.0)
+    }
+}
+
+impl fmt::Debug for ConnectionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<'a> Field<'a> for ConnectionHandle {
+    #[inline]
+    fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
+        u16::parse(input).map(|(rest, n)| (rest, Self(n)))
+    }
+    fn emit(&self, out: &mut BytesMut) {
+        self.0.emit(out);
+    }
+    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+open_enum! {
+    /// Our role on a link.
+    pub struct Role(u8) {
+        Central = 0 "Central",
+        Peripheral = 1 "Peripheral",
+    }
+}
+
+open_enum! {
+    /// A physical layer, as events number it.
+    pub struct Phy(u8) {
+        None = 0 "none",
+        Le1M = 1 "1M",
+        Le2M = 2 "2M",
+        LeCoded = 3 "Coded",
+    }
+}
+
+open_enum! {
+    /// Type of a peer's address in commands and events.
+    pub struct AddressType(u8) {
+        Public = 0 "public",
+        Random = 1 "random",
+        PublicIdentity = 2 "public identity",
+        RandomIdentity = 3 "random identity",
+        UnresolvedRandom = 0xFE "unresolved random",
+        Anonymous = 0xFF "anonymous",
+    }
+}
+
+impl AddressType {
+    /// The address this type and these bits stand for; `None` for an anonymous or unknown one.
+    pub fn with(self, bd_addr: BdAddr) -> Option<Address> {
+        match self {
+            Self::Public | Self::PublicIdentity => Some(Address::public(bd_addr)),
+            Self::Random | Self::RandomIdentity | Self::UnresolvedRandom => Some(Address::random(bd_addr)),
+            _ => None,
+        }
+    }
+}
+
+impl From<AddressKind> for AddressType {
+    fn from(kind: AddressKind) -> Self {
+        match kind {
+            AddressKind::Public => Self::Public,
+            AddressKind::Random => Self::Random,
+        }
+    }
+}
+
+open_enum! {
+    /// Which of our own addresses a procedure uses.
+    pub struct OwnAddressType(u8) {
+        Public = 0 "public",
+        Random = 1 "random",
+        ResolvableOrPublic = 2 "resolvable or public",
+        ResolvableOrRandom = 3 "resolvable or random",
+    }
+}
