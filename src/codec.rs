@@ -1,4 +1,4 @@
-//! How octets become values and values octets: one trait, the primitives, and two macros that turn a
+//! How octets become values and values octets: one trait, the primitives, and the macros that turn a
 //! declaration in wire order into a struct with parser, emitter and one-line print.
 //!
 //! Parsing borrows from the packet and never allocates. What must outlive the packet is promoted with
@@ -57,6 +57,28 @@ pub(crate) fn parse_front<'a, T: Field<'a>>(
         }
         Err(nom::Err::Incomplete(_)) => Err(ParseError { what, offset: octets.len() }),
     }
+}
+
+/// [`parse_front`] for what newer devices may lengthen: octets behind the value are ignored.
+#[inline]
+pub(crate) fn front<'a, T: Field<'a>>(what: &'static str, octets: &'a [u8]) -> Result<T, ParseError> {
+    parse_front(what, octets).map(|(value, _)| value)
+}
+
+/// [`parse_front`] for what is defined to the octet: a rest is an error.
+#[inline]
+pub(crate) fn whole<'a, T: Field<'a>>(what: &'static str, octets: &'a [u8]) -> Result<T, ParseError> {
+    match parse_front(what, octets)? {
+        (value, []) => Ok(value),
+        (_, rest) => Err(ParseError { what, offset: octets.len() - rest.len() }),
+    }
+}
+
+/// A name and the value's fields.
+pub(crate) fn print_named<'a>(f: &mut fmt::Formatter<'_>, name: &str, value: &impl Field<'a>) -> fmt::Result {
+    f.write_str(name)?;
+    f.write_str(" ")?;
+    value.print(f)
 }
 
 /// The failure of a parser at this place.

@@ -1,5 +1,5 @@
-//! The two declarations everything on the wire is written in: [`layout!`](crate::layout) for fields in order,
-//! [`open_enum!`](crate::open_enum) for numbers with names.
+//! The declarations everything on the wire is written in: [`layout!`](crate::layout) for fields in order,
+//! [`open_enum!`](crate::open_enum) for numbers with names, [`coded_table!`](crate::coded_table) for PDUs by code.
 
 /// A struct whose fields stand on the wire in the order they are written; gives it
 /// [`Field`](crate::codec::Field) and a one-line `Display`.
@@ -90,6 +90,89 @@ macro_rules! open_enum {
             }
             fn print(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 std::fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+/// A table of packets or PDUs told apart by one octet: rows of the form `code "name" Struct<'a> { fields };`
+/// under the enum that holds them. `whole` refuses octets behind the layout, `front` ignores them.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! coded_table {
+    ($(#[$emeta:meta])* pub enum $enum:ident, $extent:ident;
+        $($(#[$meta:meta])* $code:literal $text:literal $name:ident $(<$life:lifetime>)? { $($field:ident : $type:ty),* } ;)*
+    ) => {
+        $(
+            $crate::layout! {
+                $(#[$meta])*
+                pub struct $name $(<$life>)? { $($field: $type),* }
+            }
+            impl<'a> From<$name $(<$life>)?> for $enum<'a> {
+                fn from(event: $name $(<$life>)?) -> Self { Self::$name(event) }
+            }
+        )*
+
+        $(#[$emeta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum $enum<'a> {
+            $($(#[$meta])* $name($name $(<$life>)?),)*
+            /// One that is not in the table.
+            Unknown {
+                /// Its code.
+                code: u8,
+                /// Its parameters as they stand.
+                parameters: &'a [u8],
+            },
+        }
+
+        impl<'a> $enum<'a> {
+            /// Every code of the table, ascending.
+            pub const CODES: &'static [u8] = &[$($code),*];
+
+            /// The name that goes with a code.
+            pub const fn name_of(code: u8) -> Option<&'static str> {
+                match code { $($code => Some($text),)* _ => None }
+            }
+
+            /// Reads the parameters that stand behind a code.
+            ///
+            /// # Errors
+            /// When the parameters do not follow the layout.
+            #[inline]
+            pub fn parse(code: u8, parameters: &'a [u8]) -> Result<Self, $crate::codec::ParseError> {
+                match code {
+                    $($code => $crate::codec::$extent($text, parameters).map(Self::$name),)*
+                    _ => Ok(Self::Unknown { code, parameters }),
+                }
+            }
+
+            /// Its code.
+            pub fn code(&self) -> u8 {
+                match self {
+                    $(Self::$name(_) => $code,)*
+                    Self::Unknown { code, .. } => *code,
+                }
+            }
+
+            /// Appends its parameters, without the code.
+            pub fn emit_parameters(&self, out: &mut bytes::BytesMut) {
+                match self {
+                    $(Self::$name(event) => $crate::codec::Field::emit(event, out),)*
+                    Self::Unknown { parameters, .. } => out.extend_from_slice(parameters),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $enum<'_> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $(Self::$name(event) => $crate::codec::print_named(f, $text, event),)*
+                    Self::Unknown { code, parameters } => {
+                        write!(f, concat!(stringify!($enum), " 0x{:02X} {}"), code, $crate::codec::Hex(parameters))
+                    }
+                }
             }
         }
     };

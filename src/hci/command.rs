@@ -1,6 +1,6 @@
 //! HCI commands ([Vol 4] Part E, 5.4.1): one row of `command/table.rs` declares each.
 
-use crate::codec::{Field, Hex, ParseError, Parsed, parse_front};
+use crate::codec::{Field, Hex, ParseError, Parsed, parse_front, print_named, whole};
 use crate::hci::{ConnectionHandle, ErrorCode};
 use crate::layout;
 use crate::transports::{HciPacket, PacketError};
@@ -168,7 +168,7 @@ macro_rules! hci_commands {
             /// When they are shorter or longer than the command's layout.
             pub fn parse(opcode: Opcode, parameters: &'a [u8]) -> Result<Self, ParseError> {
                 match opcode.0 {
-                    $($opcode => parse_whole($text, parameters).map(Self::$name),)*
+                    $($opcode => whole($text, parameters).map(Self::$name),)*
                     _ => Ok(Self::Unknown { opcode, parameters }),
                 }
             }
@@ -240,26 +240,12 @@ macro_rules! hci_commands {
 mod table;
 pub use table::*;
 
-/// Commands are defined to the octet: what is left over is an error too.
-fn parse_whole<'a, T: Field<'a>>(what: &'static str, octets: &'a [u8]) -> Result<T, ParseError> {
-    match parse_front(what, octets)? {
-        (value, []) => Ok(value),
-        (_, rest) => Err(ParseError { what, offset: octets.len() - rest.len() }),
-    }
-}
-
 fn print_return<'a, T: Field<'a>>(f: &mut fmt::Formatter<'_>, octets: &'a [u8]) -> fmt::Result {
     match (parse_front::<T>("", octets), ErrorCode::parse(octets)) {
         (Ok((value, _)), _) => value.print(f),
         (Err(_), Ok((rest, status))) => write!(f, "status={status} {}", Hex(rest)),
         (Err(_), Err(_)) => f.write_str("(empty)"),
     }
-}
-
-pub(super) fn print_named<'a>(f: &mut fmt::Formatter<'_>, name: &str, value: &impl Field<'a>) -> fmt::Result {
-    f.write_str(name)?;
-    f.write_str(" ")?;
-    value.print(f)
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! HCI events ([Vol 4] Part E, 5.4.4): one row of `event/table.rs` declares each.
 
 use crate::BdAddr;
-use crate::codec::{Field, Hex, ParseError, Parsed, Prefixed, parse_front};
-use crate::hci::command::print_named;
+use crate::codec::{Field, Parsed, Prefixed};
 use crate::hci::{AddressType, Phy};
 use crate::layout;
 use crate::transports::{HciPacket, PacketError};
@@ -40,87 +39,6 @@ layout! {
     pub struct ResponseReport<'a> {
         tx_power: i8, rssi: i8, cte_type: u8, response_slot: u8, data_status: u8, data: Prefixed<'a>
     }
-}
-
-/// Rows of the form `code "name" Struct<'a> { fields };` under the enum that holds them.
-macro_rules! hci_events {
-    ($(#[$emeta:meta])* pub enum $enum:ident;
-        $($(#[$meta:meta])* $code:literal $text:literal $name:ident $(<$life:lifetime>)? { $($field:ident : $type:ty),* } ;)*
-    ) => {
-        $(
-            crate::layout! {
-                $(#[$meta])*
-                pub struct $name $(<$life>)? { $($field: $type),* }
-            }
-            impl<'a> From<$name $(<$life>)?> for $enum<'a> {
-                fn from(event: $name $(<$life>)?) -> Self { Self::$name(event) }
-            }
-        )*
-
-        $(#[$emeta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[non_exhaustive]
-        pub enum $enum<'a> {
-            $($(#[$meta])* $name($name $(<$life>)?),)*
-            /// One that is not in the table.
-            Unknown {
-                /// Its code.
-                code: u8,
-                /// Its parameters as they stand.
-                parameters: &'a [u8],
-            },
-        }
-
-        impl<'a> $enum<'a> {
-            /// Every code of the table, ascending.
-            pub const CODES: &'static [u8] = &[$($code),*];
-
-            /// The name that goes with a code.
-            pub const fn name_of(code: u8) -> Option<&'static str> {
-                match code { $($code => Some($text),)* _ => None }
-            }
-
-            /// Reads the parameters that stand behind a code. Octets behind the layout are ignored: a newer
-            /// controller may append fields.
-            ///
-            /// # Errors
-            /// When the parameters are shorter than the layout.
-            #[inline]
-            pub fn parse(code: u8, parameters: &'a [u8]) -> Result<Self, ParseError> {
-                match code {
-                    $($code => parse_front($text, parameters).map(|(event, _)| Self::$name(event)),)*
-                    _ => Ok(Self::Unknown { code, parameters }),
-                }
-            }
-
-            /// Its code.
-            pub fn code(&self) -> u8 {
-                match self {
-                    $(Self::$name(_) => $code,)*
-                    Self::Unknown { code, .. } => *code,
-                }
-            }
-
-            /// Appends its parameters, without the code.
-            pub fn emit_parameters(&self, out: &mut BytesMut) {
-                match self {
-                    $(Self::$name(event) => event.emit(out),)*
-                    Self::Unknown { parameters, .. } => out.extend_from_slice(parameters),
-                }
-            }
-        }
-
-        impl fmt::Display for $enum<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self {
-                    $(Self::$name(event) => print_named(f, $text, event),)*
-                    Self::Unknown { code, parameters } => {
-                        write!(f, concat!(stringify!($enum), " 0x{:02X} {}"), code, Hex(parameters))
-                    }
-                }
-            }
-        }
-    };
 }
 
 mod table;

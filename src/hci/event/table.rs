@@ -5,9 +5,9 @@ use crate::BdAddr;
 use crate::codec::{HexInt, List, Prefixed, Rest, Secret};
 use crate::hci::{AddressType, CompletedPackets, ConnectionHandle, ErrorCode, Opcode, Phy, Role};
 
-hci_events! {
+crate::coded_table! {
     /// An HCI event ([Vol 4] Part E, 7.7).
-    pub enum Event;
+    pub enum Event, front;
     /// [Vol 4] Part E, 7.7.5.
     0x05 "Disconnection Complete" DisconnectionComplete {
         status: ErrorCode, connection_handle: ConnectionHandle, reason: ErrorCode
@@ -54,9 +54,9 @@ hci_events! {
     0xFF "Vendor Specific" VendorSpecific<'a> { parameters: Rest<'a> };
 }
 
-hci_events! {
+crate::coded_table! {
     /// What an LE Meta event carries, by its subevent code ([Vol 4] Part E, 7.7.65).
-    pub enum LeEvent;
+    pub enum LeEvent, front;
     /// [Vol 4] Part E, 7.7.65.1.
     0x01 "LE Connection Complete" LeConnectionComplete {
         status: ErrorCode, connection_handle: ConnectionHandle, role: Role, peer_address_type: AddressType,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::codec::ParseError;
 use crate::hci::{ConnectionHandle, ErrorCode, Opcode, Role};
 use proptest::prelude::*;
 
