@@ -3,7 +3,9 @@
 //! Owns the packets and the rules of sending them. It knows nothing of the channels above.
 
 pub mod acl;
+pub(crate) mod acl_flow;
 pub mod command;
+pub(crate) mod command_flow;
 pub mod event;
 mod status;
 mod types;

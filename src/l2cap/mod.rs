@@ -1,7 +1,12 @@
 //! Logical Link Control and Adaptation ([Vol 3] Part A): frames, their fragments, and the signalling channel.
 
+pub mod fragment;
 pub mod frame;
+mod reassembly;
 pub mod signaling;
+
+pub use frame::Frame;
+pub use reassembly::{Dropped, Reassembly};
 
 use crate::open_enum;
 
