@@ -6,12 +6,16 @@ pub mod acl;
 pub(crate) mod acl_flow;
 pub mod command;
 pub(crate) mod command_flow;
+
 pub mod event;
+mod init;
 mod status;
 mod types;
 
 pub use acl::AclData;
 pub use command::{Command, CompletedPackets, HciCommand, Opcode};
 pub use event::{Event, LeEvent};
+pub(crate) use init::{Initialization, Next};
+pub use init::{ControllerInfo, InitError, LeFeatures};
 pub use status::ErrorCode;
 pub use types::{AddressType, ConnectionHandle, OwnAddressType, Phy, Role};
