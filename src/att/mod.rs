@@ -1,5 +1,6 @@
 //! The Attribute Protocol ([Vol 3] Part F): its PDUs and the bearer that carries one request at a time.
 
+pub(crate) mod bearer;
 mod error;
 pub mod pdu;
 

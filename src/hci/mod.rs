@@ -15,7 +15,7 @@ mod types;
 pub use acl::AclData;
 pub use command::{Command, CompletedPackets, HciCommand, Opcode};
 pub use event::{Event, LeEvent};
-pub(crate) use init::{Initialization, Next};
 pub use init::{ControllerInfo, InitError, LeFeatures};
+pub(crate) use init::{Initialization, Next};
 pub use status::ErrorCode;
 pub use types::{AddressType, ConnectionHandle, OwnAddressType, Phy, Role};
