@@ -4,6 +4,7 @@
 mod address;
 pub mod att;
 pub mod codec;
+pub mod gap;
 pub mod hci;
 pub mod l2cap;
 pub mod smp;

@@ -1,0 +1,537 @@
+//! Making connections ([Vol 4] Part E, 7.8.12 and 7.8.66): one at a time at the controller, the others queued.
+//!
+//! Owns the attempt in progress with its time limit and its cancellation. Knows nothing of the link that results.
+
+use crate::codec::List;
+use crate::hci::command::{
+    InitiatingPhyParameters, LeCreateConnection, LeCreateConnectionCancel, LeExtendedCreateConnection,
+};
+use crate::hci::{ErrorCode, HciCommand, Opcode, OwnAddressType};
+use crate::transports::HciPacket;
+use crate::{Address, Instant};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How a link is to be timed ([Vol 6] Part B, 4.5.1 and 4.5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionParameters {
+    /// Shortest connection interval, 7.5 ms to 4 s, in steps of 1.25 ms.
+    pub interval_min: Duration,
+    /// Longest connection interval.
+    pub interval_max: Duration,
+    /// Connection events the peripheral may skip, at most 499.
+    pub latency: u16,
+    /// Silence after which the link is lost, 100 ms to 32 s, in steps of 10 ms.
+    pub supervision_timeout: Duration,
+}
+
+impl Default for ConnectionParameters {
+    /// 15 to 30 ms, no latency, 5 s: quick enough for discovery, and no burden.
+    fn default() -> Self {
+        Self {
+            interval_min: Duration::from_millis(15),
+            interval_max: Duration::from_millis(30),
+            latency: 0,
+            supervision_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// [`ConnectionParameters`] in the units of HCI and L2CAP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ParameterUnits {
+    pub(crate) interval_min: u16,
+    pub(crate) interval_max: u16,
+    pub(crate) latency: u16,
+    pub(crate) timeout: u16,
+}
+
+impl ParameterUnits {
+    /// Whether the specification allows them ([Vol 4] Part E, 7.8.12; [Vol 3] Part A, 4.20).
+    pub(crate) fn are_valid(&self) -> bool {
+        // The time-out is longer than (1 + latency) * interval_max * 2: in units of 10 ms against 1.25 ms.
+        let shortest = (1 + u32::from(self.latency)) * u32::from(self.interval_max) * 2;
+        (6..=3200).contains(&self.interval_min)
+            && (self.interval_min..=3200).contains(&self.interval_max)
+            && self.latency <= 499
+            && (10..=3200).contains(&self.timeout)
+            && u32::from(self.timeout) * 8 > shortest
+    }
+}
+
+impl ConnectionParameters {
+    /// In the units of the wire; `None` when the specification does not allow them.
+    pub(crate) fn units(&self) -> Option<ParameterUnits> {
+        let interval = |d: Duration| u16::try_from(d.as_micros() / 1250).ok();
+        let units = ParameterUnits {
+            interval_min: interval(self.interval_min)?,
+            interval_max: interval(self.interval_max)?,
+            latency: self.latency,
+            timeout: u16::try_from(self.supervision_timeout.as_millis() / 10).ok()?,
+        };
+        units.are_valid().then_some(units)
+    }
+}
+
+/// How to connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct ConnectOptions {
+    pub(crate) timeout: Duration,
+    pub(crate) parameters: ConnectionParameters,
+    pub(crate) mtu: Option<u16>,
+    pub(crate) coded: bool,
+    pub(crate) own_address: OwnAddressType,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(20),
+            parameters: ConnectionParameters::default(),
+            mtu: None,
+            coded: false,
+            own_address: OwnAddressType::Random,
+        }
+    }
+}
+
+impl ConnectOptions {
+    /// Default options: 20 s, the host's MTU, our random address, 1M.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long to try, counted from when it is this attempt's turn. A device may advertise as rarely as every
+    /// 10.24 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Timing of the link.
+    pub fn parameters(mut self, parameters: ConnectionParameters) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    /// ATT_MTU to offer, 23 to 517; 23 leaves the exchange out. By default what the host was configured with.
+    pub fn mtu(mut self, mtu: u16) -> Self {
+        self.mtu = Some(mtu);
+        self
+    }
+
+    /// Also listen on the Coded PHY, where the controller has it.
+    pub fn coded(mut self, coded: bool) -> Self {
+        self.coded = coded;
+        self
+    }
+
+    /// Which of our addresses to connect from.
+    pub fn own_address(mut self, own_address: OwnAddressType) -> Self {
+        self.own_address = own_address;
+        self
+    }
+}
+
+/// The attempts of one adapter; `K` names whoever asked.
+#[derive(Debug)]
+pub(crate) struct Connector<K> {
+    waiting: VecDeque<Attempt<K>>,
+    current: Option<Current<K>>,
+    /// How long the controller may take to confirm a cancellation.
+    limit: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt<K> {
+    pub(crate) key: K,
+    pub(crate) address: Address,
+    pub(crate) options: ConnectOptions,
+    /// It failed once to be established and is being tried again.
+    pub(crate) retried: bool,
+}
+
+#[derive(Debug)]
+struct Current<K> {
+    attempt: Attempt<K>,
+    state: State,
+    /// Of the attempt, or of its cancellation.
+    deadline: Instant,
+    /// Nobody waits for the link any more.
+    abandoned: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The controller refused while it was scanning.
+    Blocked,
+    /// The command is on its way.
+    Requested,
+    /// The controller listens for the peer.
+    Initiating,
+    /// The controller was told to stop; by then the peer may have answered.
+    Cancelling,
+}
+
+/// An attempt that is over.
+#[derive(Debug)]
+pub(crate) struct Ended<K> {
+    pub(crate) attempt: Attempt<K>,
+    pub(crate) how: How,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// The link is up.
+    Connected,
+    /// The link is up and nobody wants it any more.
+    Unwanted,
+    /// The controller refused or gave up.
+    Refused(Opcode, ErrorCode),
+    /// The controller did not answer the command.
+    Silent(Opcode),
+    /// The peer was not heard in time.
+    TimedOut,
+    /// As asked.
+    Cancelled,
+}
+
+impl<K: Copy + PartialEq> Connector<K> {
+    /// `limit` is the time the controller has to confirm a cancellation.
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { waiting: VecDeque::new(), current: None, limit }
+    }
+
+    /// Queues an attempt; one that is tried again goes first.
+    pub(crate) fn push(&mut self, attempt: Attempt<K>) {
+        if attempt.retried { self.waiting.push_front(attempt) } else { self.waiting.push_back(attempt) }
+    }
+
+    /// Whether an attempt to this address waits or is in progress.
+    pub(crate) fn is_connecting(&self, address: Address) -> bool {
+        self.current.iter().map(|current| &current.attempt).chain(&self.waiting).any(|a| a.address == address)
+    }
+
+    /// Whether the controller may be listening for a peer.
+    pub(crate) fn is_initiating(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.state != State::Blocked)
+    }
+
+    /// Whether an attempt waits for scanning to stop.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.state == State::Blocked)
+    }
+
+    /// Gives an attempt up. One that was not sent ends at once, else the controller is told to stop.
+    pub(crate) fn cancel(&mut self, key: K) -> Option<Ended<K>> {
+        if let Some(position) = self.waiting.iter().position(|attempt| attempt.key == key) {
+            return self.waiting.remove(position).map(|attempt| Ended { attempt, how: How::Cancelled });
+        }
+        let current = self.current.as_mut().filter(|current| current.attempt.key == key)?;
+        current.abandoned = true;
+        if current.state == State::Blocked { self.end(How::Cancelled) } else { None }
+    }
+
+    /// The command that is due now. `extended` chooses the form, `may_start` is false while scanning still has to
+    /// stop.
+    pub(crate) fn poll_command(
+        &mut self,
+        now: Instant,
+        extended: bool,
+        may_start: bool,
+    ) -> Option<HciPacket> {
+        if self.current.is_none() {
+            let attempt = self.waiting.pop_front()?;
+            self.current = Some(Current { attempt, state: State::Blocked, deadline: now, abandoned: false });
+            return self.start(now, extended);
+        }
+        let current = self.current.as_mut()?;
+        match current.state {
+            State::Blocked if may_start => self.start(now, extended),
+            State::Initiating if current.abandoned || current.deadline <= now => {
+                current.state = State::Cancelling;
+                current.deadline = now + self.limit;
+                LeCreateConnectionCancel {}.to_packet().ok()
+            }
+            _ => None,
+        }
+    }
+
+    fn start(&mut self, now: Instant, extended: bool) -> Option<HciPacket> {
+        let current = self.current.as_mut()?;
+        current.state = State::Requested;
+        current.deadline = now + current.attempt.options.timeout;
+        create_connection(&current.attempt, extended)
+    }
+
+    /// The controller's answer to the command of [`poll_command`](Self::poll_command), `None` when there was none.
+    /// With `scanning`, a refusal for being busy only means that scanning has to stop first.
+    pub(crate) fn on_answer(
+        &mut self,
+        opcode: Opcode,
+        status: Option<ErrorCode>,
+        scanning: bool,
+    ) -> Option<Ended<K>> {
+        let current = self.current.as_mut()?;
+        if current.state != State::Requested {
+            // To a cancellation: what counts is the event that follows, or the deadline.
+            return None;
+        }
+        match status {
+            Some(ErrorCode::Success) => {
+                current.state = State::Initiating;
+                None
+            }
+            Some(ErrorCode::CommandDisallowed) if scanning && !current.abandoned => {
+                current.state = State::Blocked;
+                None
+            }
+            // The host goes on with the legacy form.
+            Some(ErrorCode::UnknownHciCommand) if opcode == LeExtendedCreateConnection::OPCODE => {
+                current.state = State::Blocked;
+                None
+            }
+            _ if current.abandoned => self.end(How::Cancelled),
+            Some(status) => self.end(How::Refused(opcode, status)),
+            None => self.end(How::Silent(opcode)),
+        }
+    }
+
+    /// LE Connection Complete in any of its forms, as central. `None` when it ends no attempt, or when the attempt
+    /// is tried once more.
+    pub(crate) fn on_complete(&mut self, status: ErrorCode) -> Option<Ended<K>> {
+        let current = self.current.as_mut().filter(|current| current.state != State::Blocked)?;
+        let how = match status {
+            ErrorCode::Success if current.abandoned => How::Unwanted,
+            ErrorCode::Success => How::Connected,
+            _ if current.abandoned => How::Cancelled,
+            _ if current.state == State::Cancelling => How::TimedOut,
+            FAILED_TO_BE_ESTABLISHED if !current.attempt.retried => {
+                current.attempt.retried = true;
+                let ended = self.end(How::Cancelled)?;
+                self.push(ended.attempt);
+                return None;
+            }
+            status => How::Refused(LeCreateConnection::OPCODE, status),
+        };
+        self.end(how)
+    }
+
+    /// When [`on_timeout`](Self::on_timeout) or [`poll_command`](Self::poll_command) has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let current = self.current.as_ref()?;
+        matches!(current.state, State::Initiating | State::Cancelling).then_some(current.deadline)
+    }
+
+    /// A cancellation that the controller never confirmed ends here.
+    pub(crate) fn on_timeout(&mut self, now: Instant) -> Option<Ended<K>> {
+        let current = self.current.as_ref()?;
+        if current.state != State::Cancelling || current.deadline > now {
+            return None;
+        }
+        let how = if current.abandoned { How::Cancelled } else { How::TimedOut };
+        self.end(how)
+    }
+
+    /// Everything that waits or is in progress, for the end of the session.
+    pub(crate) fn clear(&mut self) -> impl Iterator<Item = Attempt<K>> + use<K> {
+        self.current
+            .take()
+            .map(|current| current.attempt)
+            .into_iter()
+            .chain(std::mem::take(&mut self.waiting))
+    }
+
+    fn end(&mut self, how: How) -> Option<Ended<K>> {
+        self.current.take().map(|current| Ended { attempt: current.attempt, how })
+    }
+}
+
+/// 0x3E: the peer did not answer at the first connection events.
+pub(crate) const FAILED_TO_BE_ESTABLISHED: ErrorCode = ErrorCode::ConnectionFailedToBeEstablished;
+
+/// Interval and window of listening for the peer: 60 ms of 60 ms, in units of 0.625 ms.
+const SCAN_INTERVAL: u16 = 96;
+
+fn create_connection<K>(attempt: &Attempt<K>, extended: bool) -> Option<HciPacket> {
+    // Checked when the request was made.
+    let units = attempt.options.parameters.units()?;
+    let peer_address_type = attempt.address.kind.into();
+    let peer_address = attempt.address.bd_addr;
+    if !extended {
+        let command = LeCreateConnection {
+            le_scan_interval: SCAN_INTERVAL,
+            le_scan_window: SCAN_INTERVAL,
+            initiator_filter_policy: 0,
+            peer_address_type,
+            peer_address,
+            own_address_type: attempt.options.own_address,
+            connection_interval_min: units.interval_min,
+            connection_interval_max: units.interval_max,
+            max_latency: units.latency,
+            supervision_timeout: units.timeout,
+            min_ce_length: 0,
+            max_ce_length: 0,
+        };
+        return command.to_packet().ok();
+    }
+    let phy = InitiatingPhyParameters {
+        scan_interval: SCAN_INTERVAL,
+        scan_window: SCAN_INTERVAL,
+        connection_interval_min: units.interval_min,
+        connection_interval_max: units.interval_max,
+        max_latency: units.latency,
+        supervision_timeout: units.timeout,
+        min_ce_length: 0,
+        max_ce_length: 0,
+    };
+    // Bit 0: 1M, bit 2: Coded; they share the air half and half.
+    let half = InitiatingPhyParameters { scan_interval: 2 * SCAN_INTERVAL, ..phy };
+    let both = [half, half];
+    let initiating_phys = if attempt.options.coded {
+        List::per_bit(0b101, &both)?
+    } else {
+        List::per_bit(0b001, std::slice::from_ref(&phy))?
+    };
+    let command = LeExtendedCreateConnection {
+        initiator_filter_policy: 0,
+        own_address_type: attempt.options.own_address,
+        peer_address_type,
+        peer_address,
+        initiating_phys,
+    };
+    command.to_packet().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(2);
+
+    fn attempt(key: u8) -> Attempt<u8> {
+        let address = Address::random(crate::BdAddr([key, 0, 0, 0, 0, 0xC0]));
+        Attempt {
+            key,
+            address,
+            options: ConnectOptions::new().timeout(Duration::from_secs(5)),
+            retried: false,
+        }
+    }
+
+    /// A connector whose first attempt the controller has taken.
+    fn initiating(keys: &[u8]) -> Connector<u8> {
+        let mut connector = Connector::new(LIMIT);
+        keys.iter().for_each(|&key| connector.push(attempt(key)));
+        assert!(connector.poll_command(Instant::START, false, true).is_some());
+        assert!(connector.on_answer(LeCreateConnection::OPCODE, Some(ErrorCode::Success), false).is_none());
+        connector
+    }
+
+    fn opcode(packet: Option<HciPacket>) -> Option<Opcode> {
+        packet.map(|p| Opcode(u16::from_le_bytes([p.as_slice()[1], p.as_slice()[2]])))
+    }
+
+    fn ended(ended: Option<Ended<u8>>) -> Option<(u8, How)> {
+        ended.map(|e| (e.attempt.key, e.how))
+    }
+
+    #[test]
+    fn attempts_take_turns() {
+        let mut connector = initiating(&[1, 2]);
+        assert!(connector.poll_command(Instant::START, false, true).is_none(), "one at a time");
+        assert_eq!(ended(connector.on_complete(ErrorCode::Success)), Some((1, How::Connected)));
+        assert_eq!(
+            opcode(connector.poll_command(Instant::START, true, true)),
+            Some(LeExtendedCreateConnection::OPCODE)
+        );
+    }
+
+    #[test]
+    fn a_peer_not_heard_in_time_leaves_the_controller_idle_before_it_is_an_error() {
+        let mut connector = initiating(&[1]);
+        let late = Instant::START + Duration::from_secs(5);
+        assert_eq!(connector.deadline(), Some(late));
+        assert_eq!(opcode(connector.poll_command(late, false, true)), Some(LeCreateConnectionCancel::OPCODE));
+        assert!(
+            connector.on_answer(LeCreateConnectionCancel::OPCODE, Some(ErrorCode::Success), false).is_none()
+        );
+        assert_eq!(
+            ended(connector.on_complete(ErrorCode::UnknownConnectionIdentifier)),
+            Some((1, How::TimedOut))
+        );
+    }
+
+    #[test]
+    fn a_controller_that_never_confirms_the_cancellation_does_not_hang_the_attempt() {
+        let mut connector = initiating(&[1]);
+        assert!(connector.cancel(1).is_none());
+        assert!(connector.poll_command(Instant::START, false, true).is_some());
+        assert!(connector.on_timeout(Instant::START).is_none());
+        assert_eq!(ended(connector.on_timeout(Instant::START + LIMIT)), Some((1, How::Cancelled)));
+    }
+
+    #[test]
+    fn h8_a_link_that_comes_up_after_the_cancellation_is_unwanted_and_after_the_time_out_welcome() {
+        let mut connector = initiating(&[1]);
+        connector.cancel(1);
+        connector.poll_command(Instant::START, false, true);
+        assert_eq!(ended(connector.on_complete(ErrorCode::Success)), Some((1, How::Unwanted)));
+        let mut connector = initiating(&[1]);
+        connector.poll_command(Instant::START + Duration::from_secs(5), false, true);
+        assert_eq!(ended(connector.on_complete(ErrorCode::Success)), Some((1, How::Connected)));
+    }
+
+    #[test]
+    fn cancelled_before_its_turn_it_never_reaches_the_controller() {
+        let mut connector = initiating(&[1, 2]);
+        assert_eq!(ended(connector.cancel(2)), Some((2, How::Cancelled)));
+        connector.on_complete(ErrorCode::Success);
+        assert!(connector.poll_command(Instant::START, false, true).is_none());
+    }
+
+    #[test]
+    fn failed_to_be_established_is_tried_once_more_before_the_others() {
+        let mut connector = initiating(&[1, 2]);
+        assert!(connector.on_complete(FAILED_TO_BE_ESTABLISHED).is_none());
+        assert!(connector.poll_command(Instant::START, false, true).is_some());
+        connector.on_answer(LeCreateConnection::OPCODE, Some(ErrorCode::Success), false);
+        let again = ended(connector.on_complete(FAILED_TO_BE_ESTABLISHED));
+        assert_eq!(again, Some((1, How::Refused(LeCreateConnection::OPCODE, FAILED_TO_BE_ESTABLISHED))));
+    }
+
+    #[test]
+    fn a_controller_busy_scanning_makes_the_attempt_wait_for_the_scan_to_pause() {
+        let mut connector = Connector::new(LIMIT);
+        connector.push(attempt(1));
+        connector.poll_command(Instant::START, false, false);
+        assert!(
+            connector
+                .on_answer(LeCreateConnection::OPCODE, Some(ErrorCode::CommandDisallowed), true)
+                .is_none()
+        );
+        assert!(connector.is_blocked());
+        assert!(connector.poll_command(Instant::START, false, false).is_none());
+        assert!(connector.poll_command(Instant::START, false, true).is_some());
+        let refused =
+            connector.on_answer(LeCreateConnection::OPCODE, Some(ErrorCode::CommandDisallowed), false);
+        assert!(matches!(ended(refused), Some((1, How::Refused(..)))), "not scanning: a real refusal");
+    }
+
+    #[test]
+    fn parameters_outside_the_specification_have_no_units() {
+        let good = ConnectionParameters::default();
+        assert!(good.units().is_some());
+        for bad in [
+            ConnectionParameters { interval_min: Duration::from_millis(5), ..good },
+            ConnectionParameters { interval_min: Duration::from_millis(40), ..good },
+            ConnectionParameters { interval_max: Duration::from_secs(5), ..good },
+            ConnectionParameters { latency: 500, ..good },
+            ConnectionParameters { supervision_timeout: Duration::from_secs(33), ..good },
+            ConnectionParameters { supervision_timeout: Duration::from_millis(60), latency: 4, ..good },
+        ] {
+            assert_eq!(bad.units(), None, "{bad:?}");
+        }
+    }
+}
