@@ -6,7 +6,7 @@ use crate::codec::List;
 use crate::hci::command::{
     InitiatingPhyParameters, LeCreateConnection, LeCreateConnectionCancel, LeExtendedCreateConnection,
 };
-use crate::hci::{ErrorCode, HciCommand, Opcode, OwnAddressType};
+use crate::hci::{ErrorCode, HciCommand, Opcode, OwnAddressType, ParameterUnits};
 use crate::transports::HciPacket;
 use crate::{Address, Instant};
 use std::collections::VecDeque;
@@ -34,28 +34,6 @@ impl Default for ConnectionParameters {
             latency: 0,
             supervision_timeout: Duration::from_secs(5),
         }
-    }
-}
-
-/// [`ConnectionParameters`] in the units of HCI and L2CAP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ParameterUnits {
-    pub(crate) interval_min: u16,
-    pub(crate) interval_max: u16,
-    pub(crate) latency: u16,
-    pub(crate) timeout: u16,
-}
-
-impl ParameterUnits {
-    /// Whether the specification allows them ([Vol 4] Part E, 7.8.12; [Vol 3] Part A, 4.20).
-    pub(crate) fn are_valid(&self) -> bool {
-        // The time-out is longer than (1 + latency) * interval_max * 2: in units of 10 ms against 1.25 ms.
-        let shortest = (1 + u32::from(self.latency)) * u32::from(self.interval_max) * 2;
-        (6..=3200).contains(&self.interval_min)
-            && (self.interval_min..=3200).contains(&self.interval_max)
-            && self.latency <= 499
-            && (10..=3200).contains(&self.timeout)
-            && u32::from(self.timeout) * 8 > shortest
     }
 }
 

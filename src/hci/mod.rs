@@ -18,4 +18,5 @@ pub use event::{Event, LeEvent};
 pub use init::{ControllerInfo, InitError, LeFeatures};
 pub(crate) use init::{Initialization, Next};
 pub use status::ErrorCode;
+pub(crate) use types::ParameterUnits;
 pub use types::{AddressType, ConnectionHandle, OwnAddressType, Phy, Role};

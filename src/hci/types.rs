@@ -94,3 +94,25 @@ open_enum! {
         ResolvableOrRandom = 3 "resolvable or random",
     }
 }
+
+/// The timing of a link in the units of HCI and L2CAP: 1.25 ms for the intervals, 10 ms for the time-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ParameterUnits {
+    pub(crate) interval_min: u16,
+    pub(crate) interval_max: u16,
+    pub(crate) latency: u16,
+    pub(crate) timeout: u16,
+}
+
+impl ParameterUnits {
+    /// Whether the specification allows them ([Vol 4] Part E, 7.8.12; [Vol 3] Part A, 4.20).
+    pub(crate) fn are_valid(&self) -> bool {
+        // The time-out is longer than (1 + latency) * interval_max * 2: in units of 10 ms against 1.25 ms.
+        let shortest = (1 + u32::from(self.latency)) * u32::from(self.interval_max) * 2;
+        (6..=3200).contains(&self.interval_min)
+            && (self.interval_min..=3200).contains(&self.interval_max)
+            && self.latency <= 499
+            && (10..=3200).contains(&self.timeout)
+            && u32::from(self.timeout) * 8 > shortest
+    }
+}

@@ -1,6 +1,7 @@
 //! Commands of the signalling channel ([Vol 3] Part A, 4).
 
 use crate::codec::{HexInt, ParseError, Rest, Tail};
+use crate::hci::{ParameterUnits, Role};
 use crate::open_enum;
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -113,5 +114,176 @@ impl SignalingCommand<'_> {
         out.put_u16_le(u16::try_from(data.len()).unwrap_or(u16::MAX));
         out.put_slice(&data);
         out.freeze()
+    }
+}
+
+/// What a command of the peer leads to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reaction {
+    /// The payload to answer with.
+    pub(crate) reply: Option<Bytes>,
+    /// The timing that was granted and is now to be set.
+    pub(crate) parameters: Option<ParameterUnits>,
+}
+
+/// Answers a frame of the signalling channel. There are no credit-based channels here, so requests for them are
+/// refused; responses answer nothing that was asked and are dropped.
+pub(crate) fn react(payload: &[u8], role: Role, grant: impl Fn(&ParameterUnits) -> bool) -> Reaction {
+    let reply = |command: SignalingCommand<'_>, identifier| Reaction {
+        reply: Some(command.to_bytes(identifier)),
+        parameters: None,
+    };
+    let reject = |identifier, reason, data: &[u8]| {
+        reply(CommandRejectRsp { reason, reason_data: Rest(data) }.into(), identifier)
+    };
+    let identifier = payload.get(1).copied().unwrap_or(0);
+    if identifier == 0 {
+        return Reaction::default(); // not even a reject can name it ([Vol 3] Part A, 4)
+    }
+    if payload.len() > SIGNALING_MTU {
+        return reject(identifier, RejectReason::SignalingMtuExceeded, &[23, 0]);
+    }
+    let not_understood = || reject(identifier, RejectReason::CommandNotUnderstood, &[]);
+    let Ok(command) = Signal::parse(payload).and_then(|signal| signal.command()) else {
+        return not_understood();
+    };
+    match command {
+        SignalingCommand::ConnectionParameterUpdateReq(request) if role == Role::Central => {
+            let units = ParameterUnits {
+                interval_min: request.interval_min,
+                interval_max: request.interval_max,
+                latency: request.latency,
+                timeout: request.timeout,
+            };
+            let granted = units.are_valid() && grant(&units);
+            let result =
+                if granted { ParameterUpdateResult::Accepted } else { ParameterUpdateResult::Rejected };
+            let parameters = granted.then_some(units);
+            Reaction { parameters, ..reply(ConnectionParameterUpdateRsp { result }.into(), identifier) }
+        }
+        SignalingCommand::DisconnectionReq(request) => {
+            let [a, b] = request.destination_cid.0.to_le_bytes();
+            let [c, d] = request.source_cid.0.to_le_bytes();
+            reject(identifier, RejectReason::InvalidCid, &[a, b, c, d])
+        }
+        SignalingCommand::LeCreditBasedConnectionReq(_) => {
+            let refused = LeCreditBasedConnectionRsp {
+                destination_cid: HexInt(0),
+                mtu: 0,
+                mps: 0,
+                initial_credits: 0,
+                result: SPSM_NOT_SUPPORTED,
+            };
+            reply(refused.into(), identifier)
+        }
+        SignalingCommand::CreditBasedConnectionReq(request) => {
+            let none: Vec<_> = request.source_cids.iter().map(|_| HexInt(0)).take(5).collect();
+            let refused = CreditBasedConnectionRsp {
+                mtu: 0,
+                mps: 0,
+                initial_credits: 0,
+                result: SPSM_NOT_SUPPORTED,
+                destination_cids: Tail::new(&none),
+            };
+            reply(refused.into(), identifier)
+        }
+        SignalingCommand::CreditBasedReconfigureReq(_) => {
+            reply(CreditBasedReconfigureRsp { result: INVALID_DESTINATION_CID }.into(), identifier)
+        }
+        SignalingCommand::Unknown { .. } | SignalingCommand::ConnectionParameterUpdateReq(_) => {
+            not_understood()
+        }
+        _ => Reaction::default(),
+    }
+}
+
+/// Result of a refused channel ([Vol 3] Part A, 4.23 and 4.26).
+const SPSM_NOT_SUPPORTED: HexInt<u16> = HexInt(0x0002);
+/// Result of a refused reconfiguration ([Vol 3] Part A, 4.28).
+const INVALID_DESTINATION_CID: HexInt<u16> = HexInt(0x0003);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(payload: &[u8]) -> Option<Vec<u8>> {
+        react(payload, Role::Central, |_| true).reply.map(|bytes| bytes.to_vec())
+    }
+
+    #[test]
+    fn l2_unknown_codes_and_wrong_lengths_are_not_understood() {
+        let not_understood = |identifier| Some(vec![0x01, identifier, 2, 0, 0, 0]);
+        assert_eq!(reply(&[0x7F, 5, 0, 0]), not_understood(5));
+        assert_eq!(reply(&[0x08, 6, 0, 0]), not_understood(6), "BR/EDR echo");
+        assert_eq!(reply(&[0x12, 7, 9, 0, 1]), not_understood(7), "length field");
+        assert_eq!(reply(&[0x12, 7, 1, 0, 1]), not_understood(7), "short of its layout");
+        assert_eq!(reply(&[0x12, 8]), not_understood(8), "short of its header");
+    }
+
+    #[test]
+    fn l2_a_command_over_the_signalling_mtu_is_rejected_with_the_mtu() {
+        let long = [&[0x12, 5, 20, 0][..], &[0; 20]].concat();
+        assert_eq!(reply(&long), Some(vec![0x01, 5, 4, 0, 1, 0, 23, 0]));
+    }
+
+    #[test]
+    fn l2_identifier_zero_gets_no_answer() {
+        assert_eq!(reply(&[0x7F, 0, 0, 0]), None);
+        assert_eq!(reply(&[]), None);
+    }
+
+    #[test]
+    fn l3_only_timing_that_the_specification_allows_is_granted_and_only_by_a_central() {
+        let request = |min: u16, max: u16, latency: u16, timeout: u16| {
+            let values = [min, max, latency, timeout].map(u16::to_le_bytes).concat();
+            [&[0x12, 9, 8, 0][..], &values].concat()
+        };
+        let good = react(&request(24, 40, 0, 500), Role::Central, |_| true);
+        assert_eq!(good.reply.as_deref(), Some(&[0x13, 9, 2, 0, 0, 0][..]));
+        assert_eq!(
+            good.parameters,
+            Some(ParameterUnits { interval_min: 24, interval_max: 40, latency: 0, timeout: 500 })
+        );
+        for bad in [
+            request(40, 24, 0, 500),
+            request(5, 24, 0, 500),
+            request(24, 3201, 0, 500),
+            request(24, 40, 500, 3200),
+            request(24, 40, 0, 9),
+            request(24, 400, 4, 100),
+        ] {
+            let refused = react(&bad, Role::Central, |_| true);
+            assert_eq!(
+                (refused.reply.as_deref(), refused.parameters),
+                (Some(&[0x13, 9, 2, 0, 1, 0][..]), None)
+            );
+        }
+        assert_eq!(react(&request(24, 40, 0, 500), Role::Central, |_| false).parameters, None, "by policy");
+        let peripheral = react(&request(24, 40, 0, 500), Role::Peripheral, |_| true);
+        assert_eq!(peripheral.reply.as_deref(), Some(&[0x01, 9, 2, 0, 0, 0][..]));
+    }
+
+    #[test]
+    fn l8_responses_to_nothing_are_dropped() {
+        for payload in [
+            &[0x01, 9, 2, 0, 0, 0][..],
+            &[0x13, 9, 2, 0, 0, 0],
+            &[0x07, 9, 4, 0, 1, 0, 2, 0],
+            &[0x1A, 9, 2, 0, 0, 0],
+        ] {
+            assert_eq!(react(payload, Role::Central, |_| true), Reaction::default());
+        }
+    }
+
+    #[test]
+    fn requests_for_channels_are_refused_with_their_own_answers() {
+        assert_eq!(
+            reply(&[0x14, 3, 10, 0, 0x80, 0, 0x40, 0, 23, 0, 23, 0, 1, 0]),
+            Some(vec![0x15, 3, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0])
+        );
+        assert_eq!(
+            reply(&[0x06, 3, 4, 0, 0x41, 0, 0x40, 0]),
+            Some(vec![0x01, 3, 6, 0, 2, 0, 0x41, 0, 0x40, 0])
+        );
     }
 }
