@@ -3,6 +3,8 @@
 
 mod h4;
 mod packet;
+mod spec;
 
 pub use h4::{Desync, H4};
 pub use packet::{HciPacket, PacketError, PacketIndicator};
+pub use spec::{AdapterSpec, SpecError, UartSpec, UsbSelector, UsbSpec};
