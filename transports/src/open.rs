@@ -1,0 +1,151 @@
+//! From the name of an adapter to an open transport: one enum over all of them, no boxes.
+
+use crate::{
+    AdapterSpec, HciPacket, SendQueue, Tcp, TcpServer, Transport, TransportError, TransportRx, TransportTx,
+};
+#[cfg(unix)]
+use crate::{Unix, UnixServer};
+
+/// Opens the adapter that `spec` names. A server kind waits for the first connection, then stops listening.
+///
+/// # Errors
+/// As the transport's own constructor; [`TransportError::Unsupported`] for kinds that this version cannot open, and
+/// for `sim` and `replay:`, which are no connections to anything.
+///
+/// # Cancel safety
+/// Dropping the future gives the attempt up and leaves nothing behind.
+pub async fn open(spec: &AdapterSpec) -> Result<AnyTransport, TransportError> {
+    let unsupported = |reason| Err(TransportError::Unsupported { what: spec.to_string(), reason });
+    match spec {
+        AdapterSpec::Tcp { host, port } => Ok(Tcp::connect(host, *port).await?.into()),
+        AdapterSpec::TcpServer { host, port } => {
+            Ok(TcpServer::bind(host, *port).await?.accept().await?.into())
+        }
+        #[cfg(unix)]
+        AdapterSpec::Unix(path) => Ok(Unix::connect(path).await?.into()),
+        #[cfg(unix)]
+        AdapterSpec::UnixServer(path) => Ok(UnixServer::bind(path)?.accept().await?.into()),
+        #[cfg(not(unix))]
+        AdapterSpec::Unix(_) | AdapterSpec::UnixServer(_) => unsupported("this system has no unix sockets"),
+        AdapterSpec::Usb(_)
+        | AdapterSpec::HciSocket(_)
+        | AdapterSpec::Uart(_)
+        | AdapterSpec::H5(_)
+        | AdapterSpec::Pty(_) => unsupported("this kind of adapter is not built into this version yet"),
+        AdapterSpec::Sim | AdapterSpec::Replay(_) => {
+            unsupported("it is part of the library, not a transport")
+        }
+    }
+}
+
+/// One arm for each transport in each of the three enums.
+macro_rules! any_transport {
+    ($($(#[$attribute:meta])* $kind:ident),* $(,)?) => {
+        /// An open transport of any kind that [`open`] knows.
+        #[derive(Debug)]
+        #[non_exhaustive]
+        pub enum AnyTransport { $($(#[$attribute])* #[doc = concat!("[`", stringify!($kind), "`].")] $kind($kind)),* }
+
+        /// The receiving half of an [`AnyTransport`].
+        #[derive(Debug)]
+        #[non_exhaustive]
+        pub enum AnyRx {
+            $($(#[$attribute])* #[doc = concat!("Of [`", stringify!($kind), "`].")] $kind(<$kind as Transport>::Rx)),*
+        }
+
+        /// The sending half of an [`AnyTransport`].
+        #[derive(Debug)]
+        #[non_exhaustive]
+        pub enum AnyTx {
+            $($(#[$attribute])* #[doc = concat!("Of [`", stringify!($kind), "`].")] $kind(<$kind as Transport>::Tx)),*
+        }
+
+        impl Transport for AnyTransport {
+            type Rx = AnyRx;
+            type Tx = AnyTx;
+
+            fn split(self) -> (Self::Rx, Self::Tx) {
+                match self { $($(#[$attribute])* Self::$kind(transport) => {
+                    let (rx, tx) = transport.split();
+                    (AnyRx::$kind(rx), AnyTx::$kind(tx))
+                })* }
+            }
+
+            fn description(&self) -> String {
+                match self { $($(#[$attribute])* Self::$kind(transport) => transport.description()),* }
+            }
+        }
+
+        impl TransportRx for AnyRx {
+            async fn recv(&mut self) -> Result<HciPacket, TransportError> {
+                match self { $($(#[$attribute])* Self::$kind(rx) => rx.recv().await),* }
+            }
+
+            fn recv_ready(&mut self) -> Option<HciPacket> {
+                match self { $($(#[$attribute])* Self::$kind(rx) => rx.recv_ready()),* }
+            }
+        }
+
+        impl TransportTx for AnyTx {
+            async fn send(&mut self, queue: &mut SendQueue) -> Result<(), TransportError> {
+                match self { $($(#[$attribute])* Self::$kind(tx) => tx.send(queue).await),* }
+            }
+        }
+
+        $($(#[$attribute])* impl From<$kind> for AnyTransport {
+            fn from(transport: $kind) -> Self {
+                Self::$kind(transport)
+            }
+        })*
+    };
+}
+
+any_transport!(
+    Tcp,
+    #[cfg(unix)]
+    Unix
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn open_text(spec: &str) -> Result<AnyTransport, TransportError> {
+        open(&spec.parse().expect("a spec")).await
+    }
+
+    #[tokio::test]
+    async fn kinds_that_are_not_built_in_say_so() {
+        for spec in ["usb:0", "hci0", "uart:COM3,115200", "h5:COM3,115200", "pty:x"] {
+            let message = open_text(spec).await.unwrap_err().to_string();
+            let expected = "cannot be opened: this kind of adapter is not built into this version yet";
+            assert_eq!(message, format!("{spec} {expected}"));
+        }
+        let message = open_text("sim").await.unwrap_err().to_string();
+        assert_eq!(message, "sim cannot be opened: it is part of the library, not a transport");
+    }
+
+    #[tokio::test]
+    async fn a_tcp_adapter_opens_by_name_and_keeps_it() {
+        let server = TcpServer::bind("127.0.0.1", 0).await.unwrap();
+        let name = format!("tcp:{}", server.local_address().unwrap());
+        let (far, near) = tokio::join!(server.accept(), open_text(&name));
+        assert_eq!(near.unwrap().description(), name);
+        assert_eq!(far.unwrap().description(), "tcp-server:127.0.0.1:0");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_unix_server_waits_for_its_host_and_then_gives_the_path_back() {
+        let path = std::env::temp_dir().join(format!("baretooth-open-{}", std::process::id()));
+        let (server, client) =
+            (format!("unix-server:{}", path.display()), format!("unix:{}", path.display()));
+        let (controller, host) = tokio::join!(open_text(&server), open_text(&client));
+        assert!(!path.exists());
+        let (mut rx, _tx) = controller.unwrap().split();
+        let (_rx, mut tx) = host.unwrap().split();
+        let reset = HciPacket::command(0x0C03, &[]).unwrap();
+        tx.send(&mut SendQueue::from(reset.clone())).await.unwrap();
+        assert_eq!(rx.recv().await.unwrap(), reset);
+    }
+}
