@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+pub mod assigned;
 pub mod att;
 pub mod codec;
 pub mod gap;
@@ -9,7 +10,9 @@ pub mod hci;
 pub mod l2cap;
 pub mod smp;
 mod time;
+mod uuid;
 
+pub use self::uuid::{ParseUuidError, Uuid, UuidWire, uuid16};
 pub use address::{Address, AddressKind, BdAddr, ParseAddressError};
 pub use baretooth_transports as transports;
 pub use time::Instant;
