@@ -1,3 +1,6 @@
-//! The Generic Access Profile ([Vol 3] Part C): finding devices and connecting to them.
+//! The Generic Access Profile ([Vol 3] Part C): finding devices, telling them apart and connecting to them.
+//!
+//! This layer uses HCI only, never L2CAP or ATT.
 
+pub mod advertising_data;
 pub mod connect;
