@@ -6,6 +6,7 @@ pub mod assigned;
 pub mod att;
 pub mod codec;
 pub mod gap;
+pub mod gatt;
 pub mod hci;
 pub mod l2cap;
 pub mod smp;
