@@ -1,8 +1,8 @@
 //! Assigned numbers: the names of companies, UUIDs, appearances and the like, and the UUIDs of names.
 //!
-//! The tables in `src/assigned/` say their source and date in their heads; `tools/assigned.py` renews them. They are
-//! searched where they lie: nothing is built at start-up and no look-up allocates. A number without a name is `None`,
-//! never an error. Names are for people: no code may depend on one.
+//! The tables in `src/assigned/` say their source and date in their heads; `tools/assigned.py` renews them.
+//! They are searched where they lie: nothing is built at start-up and no look-up allocates. A number without
+//! a name is `None`, never an error. Names are for people: no code may depend on one.
 
 use std::cmp::Ordering;
 
@@ -17,8 +17,8 @@ pub fn company_name(company: u16) -> Option<&'static str> {
     COMPANIES.name16(company)
 }
 
-/// The name of a service: a standard one, one of another standards body, the member company that a 16-bit UUID was
-/// given to, or a known vendor's 128-bit one.
+/// The name of a service: a standard one, one of another standards body, the member company that a 16-bit
+/// UUID was given to, or a known vendor's 128-bit one.
 pub fn service_name(uuid: Uuid) -> Option<&'static str> {
     match uuid.as_u16() {
         Some(short) => {
@@ -54,8 +54,8 @@ pub fn attribute_name(uuid: Uuid) -> Option<&'static str> {
         .or_else(|| service_name(uuid))
 }
 
-/// The name of an appearance, as `Category` or `Category: Subcategory`; a number whose subcategory is unknown has its
-/// category's name.
+/// The name of an appearance, as `Category` or `Category: Subcategory`; a number whose subcategory is unknown
+/// has its category's name.
 pub fn appearance_name(appearance: u16) -> Option<&'static str> {
     const CATEGORY: u16 = 0xFFC0;
     APPEARANCES.name16(appearance).or_else(|| APPEARANCES.name16(appearance & CATEGORY))
@@ -66,8 +66,8 @@ pub fn ad_type_name(ad_type: u8) -> Option<&'static str> {
     AD_TYPES.name8(ad_type)
 }
 
-/// The scheme, with its colon, that the first code point of a URI in advertising data stands for. U+0001 stands for
-/// none: the empty text.
+/// The scheme, with its colon, that the first code point of a URI in advertising data stands for. U+0001
+/// stands for none: the empty text.
 pub fn uri_scheme(code: char) -> Option<&'static str> {
     URI_SCHEMES.name16(u16::try_from(u32::from(code)).ok()?)
 }
@@ -77,20 +77,22 @@ pub fn core_version_name(version: u8) -> Option<&'static str> {
     CORE_VERSIONS.name8(version)
 }
 
-/// The service of a name (`Heart Rate`) or identifier (`heart_rate`, `org.bluetooth.service.heart_rate`); case does
-/// not count, nor which of space, underscore or hyphen stands between words.
+/// The service of a name (`Heart Rate`) or identifier (`heart_rate`, `org.bluetooth.service.heart_rate`);
+/// case does not count, nor which of space, underscore or hyphen stands between words.
 pub fn service(name: &str) -> Option<Uuid> {
     SERVICES.uuid("org.bluetooth.service.", name).or_else(|| VENDOR_SERVICES.uuid("", name))
 }
 
-/// The characteristic of a name (`Battery Level`) or identifier (`battery_level`); see [`service`] for the spelling.
+/// The characteristic of a name (`Battery Level`) or identifier (`battery_level`); see [`service`] for the
+/// spelling.
 pub fn characteristic(name: &str) -> Option<Uuid> {
     CHARACTERISTICS
         .uuid("org.bluetooth.characteristic.", name)
         .or_else(|| VENDOR_CHARACTERISTICS.uuid("", name))
 }
 
-/// The descriptor of a name or identifier (`characteristic_user_description`); see [`service`] for the spelling.
+/// The descriptor of a name or identifier (`characteristic_user_description`); see [`service`] for the
+/// spelling.
 pub fn descriptor(name: &str) -> Option<Uuid> {
     DESCRIPTORS.uuid("org.bluetooth.descriptor.", name)
 }

@@ -1,7 +1,8 @@
 //! UUIDs ([Vol 3] Part B, 2.5.1): one type for the 16-, 32- and 128-bit forms.
 //!
-//! A short UUID stands for a number put into the Bluetooth base UUID, so [`Uuid`] always holds 128 bits and two forms of
-//! the same UUID are equal. What goes over the air is least significant octet first, the reverse of the printed text.
+//! A short UUID stands for a number put into the Bluetooth base UUID, so [`Uuid`] always holds 128 bits and
+//! two forms of the same UUID are equal. What goes over the air is least significant octet first, the reverse
+//! of the printed text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,8 +16,8 @@ const SHORT_SHIFT: u32 = 96;
 
 /// A UUID of a service, characteristic, descriptor or declaration.
 ///
-/// `Display` always writes 128 bits, lower case, so that equal UUIDs are equal text; [`Uuid::short`] writes what people
-/// read more easily. `FromStr` takes 16, 32 or 128 bits in hexadecimal, or an assigned name.
+/// `Display` always writes 128 bits, lower case, so that equal UUIDs are equal text; [`Uuid::short`] writes
+/// what people read more easily. `FromStr` takes 16, 32 or 128 bits in hexadecimal, or an assigned name.
 ///
 /// ```
 /// use baretooth::Uuid;
@@ -79,7 +80,8 @@ impl Uuid {
         self.0.as_u128()
     }
 
-    /// The shortest form that ATT allows, least significant octet first: 2 or 16 octets ([Vol 3] Part F, 3.2.1).
+    /// The shortest form that ATT allows, least significant octet first: 2 or 16 octets ([Vol 3] Part F,
+    /// 3.2.1).
     pub fn to_wire(self) -> UuidWire {
         match self.as_u16() {
             Some(short) => UuidWire::new(&short.to_le_bytes()),

@@ -1,11 +1,12 @@
 //! Advertising and scan response data ([Vol 3] Part C, 11; Core Specification Supplement, Part A).
 //!
-//! The data is a row of *AD structures*: a length octet, a type octet, the rest. [`AdvertisingData`] reads them where
-//! they lie; [`AdvertisingDataBuf`] is the same over octets of its own; [`AdvertisingDataBuilder`] makes new ones. What
-//! each type means is one row of the table in [`AdField`].
+//! The data is a row of *AD structures*: a length octet, a type octet, the rest. [`AdvertisingData`] reads
+//! them where they lie; [`AdvertisingDataBuf`] is the same over octets of its own; [`AdvertisingDataBuilder`]
+//! makes new ones. What each type means is one row of the table in [`AdField`].
 //!
-//! Anyone in range writes this data, so nothing in it is an error: reading stops where the row of structures breaks and
-//! keeps those before, and a structure whose content is not what its type asks for stays raw, beside the others.
+//! Anyone in range writes this data, so nothing in it is an error: reading stops where the row of structures
+//! breaks and keeps those before, and a structure whose content is not what its type asks for stays raw,
+//! beside the others.
 
 mod builder;
 mod field;
@@ -26,7 +27,8 @@ pub use value::{
     ServiceData, Text, TxPower, Uri, UuidList,
 };
 
-/// The most octets that advertising data has, in a chain of extended advertising reports ([Vol 4] Part E, 7.8.54).
+/// The most octets that advertising data has, in a chain of extended advertising reports ([Vol 4] Part E,
+/// 7.8.54).
 pub const MAX_LENGTH: usize = 1650;
 
 /// One AD structure: a type and its octets, not interpreted.
@@ -80,8 +82,8 @@ impl<'a> AdvertisingData<'a> {
         self.structures().map(|structure| structure.field())
     }
 
-    /// Whether octets remain that are no AD structure: a length past the end, or a length of 0 with more than zeros
-    /// behind it. Zeros up to the end are padding ([Vol 3] Part C, 11).
+    /// Whether octets remain that are no AD structure: a length past the end, or a length of 0 with more than
+    /// zeros behind it. Zeros up to the end are padding ([Vol 3] Part C, 11).
     pub fn is_malformed(self) -> bool {
         let mut structures = self.structures();
         structures.by_ref().for_each(drop);
@@ -100,7 +102,8 @@ impl<'a> AdvertisingData<'a> {
         complete.or_else(|| name(AdType::ShortenedLocalName).map(|text| LocalName { text, complete: false }))
     }
 
-    /// The services that the lists name, complete and incomplete, of all widths: each once, in the order received.
+    /// The services that the lists name, complete and incomplete, of all widths: each once, in the order
+    /// received.
     ///
     /// Service data and solicited services are not among them.
     pub fn services(self) -> Vec<Uuid> {

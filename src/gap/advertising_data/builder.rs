@@ -17,8 +17,8 @@ use crate::uuid::Uuid;
 ///     .build()?;
 /// assert_eq!(data.as_bytes(), b"\x02\x01\x06\x03\x03\x0D\x18\x09\x09HR strap");
 ///
-/// let error = AdvertisingDataBuilder::new().name("a name that a legacy advertisement cannot hold").build().unwrap_err();
-/// assert_eq!(error.over(), 17);
+/// let too_long = AdvertisingDataBuilder::new().name("a name that a legacy advertisement cannot hold");
+/// assert_eq!(too_long.build().unwrap_err().over(), 17);
 /// # Ok::<(), baretooth::gap::advertising_data::AdvertisingDataTooLong>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -159,7 +159,10 @@ pub enum AdvertisingDataTooLong {
         limit: usize,
     },
     /// One AD structure; its length octet allows 254.
-    #[error("building advertising data: {ad_type} of {length} octets is {over} longer than an AD structure can be", over = self.over())]
+    #[error(
+        "building advertising data: {ad_type} of {length} octets is {over} longer than an AD structure can be",
+        over = self.over()
+    )]
     Structure {
         /// Which.
         ad_type: AdType,

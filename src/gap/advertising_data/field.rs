@@ -174,7 +174,8 @@ ad_types! {
     MeshMessage(Octets<'a>) = 0x2A, "Mesh Message", Octets::any;
     /// Mesh Profile, 3.9.
     MeshBeacon(Octets<'a>) = 0x2B, "Mesh Beacon", Octets::any;
-    /// A broadcast isochronous group, 33 octets or 57 when encrypted; packed bit fields, kept raw. CSS Part A, 1.21.
+    /// A broadcast isochronous group, 33 octets or 57 when encrypted; packed bit fields, kept raw. CSS Part
+    /// A, 1.21.
     BigInfo(Octets<'a>) = 0x2C, "BIGInfo", Octets::any;
     /// The key of an encrypted broadcast, in out-of-band data. CSS Part A, 1.22.
     BroadcastCode(Octets<'a>) = 0x2D, "Broadcast_Code", Octets::parse::<1, 16>;

@@ -1,5 +1,5 @@
-//! What the AD structures hold. `parse` takes the octets after the type and refuses what the type does not allow;
-//! `Display` is what stands after the field's name in a line for people.
+//! What the AD structures hold. `parse` takes the octets after the type and refuses what the type does not
+//! allow; `Display` is what stands after the field's name in a line for people.
 
 mod link;
 

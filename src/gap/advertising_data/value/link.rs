@@ -86,8 +86,8 @@ impl fmt::Display for AdvertisingInterval {
     }
 }
 
-/// Six octets of address, then one whose lowest bit is 1 for a random address. Some stacks send the type first; nothing
-/// in the data shows which, so this follows the supplement.
+/// Six octets of address, then one whose lowest bit is 1 for a random address. Some stacks send the type
+/// first; nothing in the data shows which, so this follows the supplement.
 pub(in super::super) fn le_device_address(data: &[u8]) -> Option<Address> {
     const RANDOM: u8 = 0x01;
     let &[a, b, c, d, e, f, kind] = data else { return None };
