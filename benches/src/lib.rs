@@ -5,5 +5,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time, and its pacing sleeps in it")]
 
+pub mod controller;
 pub mod generate;
+pub mod h4;
+pub mod live;
 pub mod measure;

@@ -20,6 +20,11 @@ impl Stopwatch {
         self.wall.elapsed()
     }
 
+    /// Waits.
+    pub fn pause(time: Duration) {
+        std::thread::sleep(time);
+    }
+
     /// Time this process has been running on a processor, user and system, all its threads.
     pub fn cpu(&self) -> Duration {
         cpu_time().saturating_sub(self.cpu)
