@@ -1,7 +1,8 @@
 //! `nullhost ADDRESS reads|wwr|notif|scan [-n N] [--len L] [--mtu M]`: the floor.
 //!
 //! A host without a stack: blocking socket, one reused buffer, H4 framing, and only the checks that prove that nothing
-//! was lost. What a real host needs beyond this is what its stack costs.
+//! was lost. What a real host needs beyond this is what its stack costs. It knows legacy reports only: its scan waits for
+//! ever at a controller with `--ext`.
 #![forbid(unsafe_code)]
 
 use baretooth_benches::controller::attributes::{CONTROL, ECHO, FLOOD_CONFIGURATION, SINK, WRITE_COUNT};
