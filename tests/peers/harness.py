@@ -212,7 +212,7 @@ class Bench:
         self.via, self.program, self.folder = via, program, folder
         self.slow = via == 'rootcanal'  # 45 ms a round trip
         self.peers, self.radio, self.shared, self.runs = [], None, None, 0
-        self.test = 'none'
+        self.test, self.opened = 'none', []  # opened: captures that must be there
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -251,11 +251,17 @@ class Bench:
 
     def start(self, *words, adapter=None, stdin=None):
         self.runs += 1
-        capture = self.folder / f'{self.test}-{self.runs:03}.btsnoop'
+        capture = self.folder / self.capture_name()
         return Command([self.program, '-a', adapter or self.adapter, '--json', '--capture', capture, *words], stdin)
 
     def run(self, *words, code=0, adapter=None, stdin=None, timeout=30):
-        return self.start(*words, adapter=adapter, stdin=stdin).finish(code, timeout)
+        done = self.start(*words, adapter=adapter, stdin=stdin).finish(code, timeout)
+        if code == 0:
+            self.opened.append(self.capture_name())
+        return done
+
+    def capture_name(self):
+        return f'{self.test}-{self.runs:03}.btsnoop'
 
 
 class Rootcanal:

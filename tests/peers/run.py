@@ -1,0 +1,94 @@
+"""Runs `baretooth` against the peers and checks what it printed, what the peer saw and what the captures hold.
+
+    run.py --cli target/release/baretooth [--via bumble|rootcanal] [-k WORDS] [--list] [--keep FOLDER]
+
+One line per case; exit status 0 when all passed. The Python that runs it must be that of setup.sh.
+"""
+
+import argparse
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+# Each import registers its cases; this is the order of the run.
+import cases_scan  # noqa: F401, I001
+import cases_gatt  # noqa: F401
+import cases_errors  # noqa: F401
+import cases_captures  # noqa: F401 reads what the others left
+from harness import Bench, Failure
+from registry import CASES
+
+
+def main():
+    options = parse()
+    chosen = [(case, via) for via in options.via for case, only in CASES
+              if only in (None, via) and any(word in f'{via} {case.__name__}' for word in options.k or [''])]
+    if not chosen:
+        sys.exit('run.py: no case has that name')
+    if options.list:
+        for case, via in chosen:
+            print(f'{via:9} {case.__name__}')
+        return
+    check_environment(options.cli)
+    folder = Path(options.keep or tempfile.mkdtemp(prefix='baretooth-peers-'))
+    benches = {via: Bench(via, options.cli.resolve(), folder / via) for via in options.via}
+    failed = [f'{via} {case.__name__}' for case, via in chosen if not passes(case, benches[via])]
+    print(f'{len(chosen) - len(failed)} passed, {len(failed)} failed')
+    if failed:
+        sys.exit('\n'.join([*(f'failed: {name}' for name in failed), f'captures and logs: {folder}']))
+    if not options.keep:
+        shutil.rmtree(folder)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--cli', type=Path, required=True, help='the baretooth program')
+    parser.add_argument('--via', action='append', choices=['bumble', 'rootcanal'], help='the radio; both if not given')
+    parser.add_argument('-k', action='append', metavar='WORD', help='only cases with this in the name; repeatable')
+    parser.add_argument('--list', action='store_true')
+    parser.add_argument('--keep', metavar='FOLDER', help='leave captures and logs there')
+    options = parser.parse_args()
+    options.via = options.via or ['bumble', 'rootcanal']
+    return options
+
+
+def check_environment(program):
+    """A missing peer is a failure, said before anything runs."""
+    if not program.is_file():
+        sys.exit(f'run.py: {program} is not there: cargo build --release -p baretooth-cli')
+    for needed in ('tshark', 'gcc'):
+        if shutil.which(needed) is None:
+            sys.exit(f'run.py: {needed} is not installed: apt-get install tshark gcc')
+    subprocess.run([str(Path(__file__).with_name('setup.sh'))], check=True, stdout=subprocess.DEVNULL)
+
+
+def passes(case, bench):
+    bench.test = case.__name__
+    started = time.monotonic()
+    try:
+        remark, problem = case(bench), None
+    except Failure as failure:
+        remark, problem = None, str(failure)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        # Output in a shape that the case did not expect.
+        at = error.__traceback__
+        while at.tb_next:
+            at = at.tb_next
+        problem, remark = f'{error!r} at {Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}', None
+    finally:
+        bench.end_test()
+    seconds = time.monotonic() - started
+    note = f'  ({remark})' if remark else ''
+    print(f"{'FAIL' if problem else 'PASS'} {bench.via:9} {case.__name__}  {seconds:.1f} s{note}", flush=True)
+    if problem:
+        print('     ' + problem.replace('\n', '\n     '), flush=True)
+    return problem is None
+
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended
+    main()
