@@ -53,7 +53,7 @@ def catalogue():
                                ':'.join(f'{octet:02X}' for octet in address)))
 
     add('ibeacon', NONCONN,
-        ad(FLAGS, (0xFF, b'\x4c\x00\x02\x15' + u128('f7826da6-4fa2-4e98-8024-bc5b71e0893e')[::-1] + struct.pack('>HHb', 100, 7, -59))))
+        ad(FLAGS, (0xFF, bytes.fromhex('4c000215 f7826da64fa24e988024bc5b71e0893e') + struct.pack('>HHb', 100, 7, -59))))
     add('altbeacon', NONCONN,
         ad(FLAGS, (0xFF, b'\x18\x01\xbe\xac' + bytes(range(16)) + struct.pack('>HHbB', 1, 2, -60, 0))))
     add('eddystone-uid', NONCONN,
@@ -125,7 +125,8 @@ def catalogue():
     big = ad(*[(0xFF, b'\xff\xff' + bytes([k]) * 200) for k in range(8)])
     add('ext-1632', 0, big, phys=(1, 2), sid=5)
     add('ext-458', 0,
-        ad((0xFF, b'\xff\xff' + bytes(i & 255 for i in range(226))), (0xFF, b'\xff\xff' + bytes(225))), phys=(1, 2), sid=6)
+        ad((0xFF, b'\xff\xff' + bytes(i & 255 for i in range(226))), (0xFF, b'\xff\xff' + bytes(225))),
+        phys=(1, 2), sid=6)
     add('ext-empty', 0, b'', phys=(1, 1), sid=7)
     return rows
 

@@ -40,7 +40,8 @@ def a_peer_that_is_not_there_is_told_in_time(bench):
         done = bench.run('read', address, '2a19', '--connect-timeout', '2', code=FAILED)
         equal(done.error['kind'], kind, 'kind of error')
         expect('C0:00:00:00:00:01' in done.error['message'].upper(), f"the address in: {done.error['message']}")
-        expect(1.5 < done.seconds < 5, f'it took {done.seconds:.1f} s, asked for 2')
+        latest = 8 if bench.slow else 5  # with opening the adapter
+        expect(2 <= done.seconds < latest, f'it took {done.seconds:.1f} s, asked for 2')
     bench.run('read', bench.peer.address, '2a19')  # the radio is free again
 
 

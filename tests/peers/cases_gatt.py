@@ -187,3 +187,13 @@ def it_reconnects_20_times_and_hangs_up_each_time(bench):
     peer.lines.wait(lambda _: len(peer.events('disconnected', start)) == 20, 10, 'the 20th disconnection', start)
     equal(len(peer.events('connected', start)), 20, 'connections that the peer saw')
     equal([e['reason'] for e in peer.events('disconnected', start)], [REMOTE_USER_TERMINATED] * 20, 'reasons')
+
+
+@case
+def a_parameter_request_of_the_peer_is_answered_and_notifications_go_on(bench):
+    peer = bench.start_peer('--hr-rate', '20')
+    command = bench.start('notify', peer.address, '2a37', '--count', '60', adapter=bench.adapter_of(peer))
+    command.wait('notification')
+    peer.command('conn_params')  # `done` comes with the answer; none, or a refusal, is `failed`
+    command.finish(0)
+    equal(len(command.of('notification')), 60, 'notifications')

@@ -73,7 +73,7 @@ def passive_scan_sends_no_scan_request(bench):
 def scan_filters_by_name_and_by_service(bench):
     peer = bench.peer
     for wanted in (['--name', 'Pe*'], ['--service', '180d'], ['--address', peer.ready['address']]):
-        expect(reports_of(bench.run('scan', '--timeout', '1.5', *wanted), peer.ready['address']),
+        expect(reports_of(bench.run('scan', '--timeout', '1', *wanted), peer.ready['address']),
                f'the peer is not in the reports with {wanted}')
     for other in (['--name', 'Nobody*'], ['--service', '1802'], ['--address', 'C0:00:00:00:00:01']):
         equal(bench.run('scan', '--timeout', '1', *other).of('report'), [], f'reports with {other}')
@@ -86,7 +86,8 @@ def scan_without_extended_advertising_falls_back_to_legacy(bench):
     expect_peer(bench, peer, reports_of(done, peer.ready['address']), legacy=True)
 
 
-NAMES = {'name-complete': 'Kitchen Sensor', 'name-short': 'Kit', 'name-utf8': 'Küche ☕ 温度', 'ext-conn': 'ExtConn'}
+NAMES = {'name-complete': 'Kitchen Sensor', 'name-short': 'Kit', 'name-utf8': 'Küche ☕ 温度',
+         'ext-conn': 'ExtConn'}
 
 
 def farm_reports(bench, *words):
