@@ -53,7 +53,7 @@ def catalogue():
                                ':'.join(f'{octet:02X}' for octet in address)))
 
     add('ibeacon', NONCONN,
-        ad(FLAGS, (0xFF, bytes.fromhex('4c000215 f7826da64fa24e988024bc5b71e0893e') + struct.pack('>HHb', 100, 7, -59))))
+        ad(FLAGS, (0xFF, bytes.fromhex('4c000215 f7826da64fa24e988024bc5b71e0893e 0064 0007 c5'))))
     add('altbeacon', NONCONN,
         ad(FLAGS, (0xFF, b'\x18\x01\xbe\xac' + bytes(range(16)) + struct.pack('>HHbB', 1, 2, -60, 0))))
     add('eddystone-uid', NONCONN,

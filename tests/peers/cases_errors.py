@@ -35,7 +35,6 @@ def a_disconnection_by_the_peer_ends_notify_with_its_reason(bench):
 
 @case
 def a_peer_that_is_not_there_is_told_in_time(bench):
-    bench.peer.wait('ready')
     for address, kind in (('C0:00:00:00:00:01', 'not_found'), ('C0:00:00:00:00:01/random', 'timeout')):
         done = bench.run('read', address, '2a19', '--connect-timeout', '2', code=FAILED)
         equal(done.error['kind'], kind, 'kind of error')
