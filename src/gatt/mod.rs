@@ -4,9 +4,13 @@
 //! Each procedure is a pure fold over ATT responses (see [`procedure`]). Nothing here knows time, connections or the
 //! bearer, and nothing here trusts the server: a table that cannot be ends in [`GattError::DatabaseInvalid`].
 
+mod database;
 mod error;
 pub mod procedure;
 
+pub use database::{
+    Characteristic, Descriptor, ExtendedProperties, Include, LookupError, Properties, Service, Services,
+};
 pub use error::GattError;
 
 use crate::Uuid;
