@@ -16,19 +16,36 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod discover;
+mod discover_characteristics;
+mod discover_descriptors;
+mod discover_included;
+mod discover_services;
 mod exchange_mtu;
 mod read;
+mod read_by_uuid;
+mod read_multiple;
+mod subscribe;
+mod walk;
 mod write;
 mod write_long;
 
+pub use discover::Discover;
+pub use discover_characteristics::{CharacteristicDeclaration, DiscoverCharacteristics};
+pub use discover_descriptors::DiscoverDescriptors;
+pub use discover_included::DiscoverIncluded;
+pub use discover_services::{DiscoverServices, ServiceDeclaration};
 pub use exchange_mtu::ExchangeMtu;
 pub use read::{Read, ReadBlob};
+pub use read_by_uuid::{AttributeValue, ReadByUuid};
+pub use read_multiple::{ReadMultiple, ReadMultipleVariable, VariableValue};
+pub use subscribe::{Delivery, Subscribe, Subscribed, Unsubscribe};
 pub use write::Write;
 pub use write_long::WriteLong;
 
 use crate::att::{AttError, AttOpcode, AttPdu};
 use crate::codec::ParseError;
-use crate::gatt::GattError;
+use crate::gatt::{Descriptor, GattError, Include, Services};
 use bytes::Bytes;
 
 /// A sequence of ATT requests with one result.
@@ -185,11 +202,30 @@ macro_rules! procedures {
 procedures! {
     /// The ATT_MTU agreed on.
     Mtu(u16): ExchangeMtu;
+    /// The table of a peer.
+    Services(Services): Discover;
+    /// Services, without their contents.
+    ServiceDeclarations(Vec<ServiceDeclaration>): DiscoverServices;
+    /// References to other services.
+    Includes(Vec<Include>): DiscoverIncluded;
+    /// Characteristics, without their descriptors.
+    CharacteristicDeclarations(Vec<CharacteristicDeclaration>): DiscoverCharacteristics;
+    /// Descriptors.
+    Descriptors(Vec<Descriptor>): DiscoverDescriptors;
     /// A value.
-    Value(Bytes): Read, ReadBlob;
+    Value(Bytes): Read, ReadBlob, ReadMultiple;
+    /// Values by handle.
+    AttributeValues(Vec<AttributeValue>): ReadByUuid;
+    /// Values in the order asked for.
+    VariableValues(Vec<VariableValue>): ReadMultipleVariable;
     /// The server took the write.
-    Written(()): Write, WriteLong;
+    Written(()): Write, WriteLong, Unsubscribe;
+    /// The server took the subscription.
+    Subscribed(Subscribed): Subscribe;
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod script {
