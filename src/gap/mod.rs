@@ -4,3 +4,5 @@
 
 pub mod advertising_data;
 pub mod connect;
+mod lru;
+pub mod report;
