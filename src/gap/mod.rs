@@ -4,5 +4,8 @@
 
 pub mod advertising_data;
 pub mod connect;
+pub mod device_table;
+pub mod filter;
 mod lru;
 pub mod report;
+pub mod scan;

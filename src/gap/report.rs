@@ -4,6 +4,8 @@
 //! arrives in.
 
 mod assembler;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use assembler::Assembler;
 
