@@ -9,6 +9,7 @@ pub mod gap;
 pub mod gatt;
 pub mod hci;
 pub mod l2cap;
+pub mod sim;
 pub mod smp;
 mod time;
 mod uuid;
