@@ -2,13 +2,15 @@
 //!
 //! Owns its table and what one client has asked of it. It shares the PDU codec with the host and nothing more.
 
-use super::table::{CHARACTERISTIC, CLIENT_CONFIGURATION, from_wire, is_service, uuid16, wire};
+mod lists;
+
+use super::table::{CHARACTERISTIC, CLIENT_CONFIGURATION, is_service};
+use crate::Uuid;
 use crate::att::pdu::*;
 use crate::att::{AttError, AttOpcode, AttPdu, DEFAULT_MTU, MAX_VALUE_LENGTH};
-use crate::codec::{HexInt, Rest, Tail};
-use bytes::{BufMut, Bytes, BytesMut};
+use crate::codec::{HexInt, Rest};
+use bytes::Bytes;
 use std::collections::VecDeque;
-use uuid::Uuid;
 
 /// What a client may do with an attribute's value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -230,16 +232,16 @@ impl Server {
             }
             AttPdu::FindByTypeValueReq(c) => {
                 let range = range(c.starting_handle, c.ending_handle)?;
-                self.find_by_type_value(range, uuid16(c.attribute_type.0), c.attribute_value.0)?
+                self.find_by_type_value(range, Uuid::from_u16(c.attribute_type.0), c.attribute_value.0)?
             }
             AttPdu::ReadByTypeReq(c) => {
                 let range = range(c.starting_handle, c.ending_handle)?;
-                let kind = from_wire(c.attribute_type.0).ok_or(refusal(0, AttError::InvalidPdu))?;
+                let kind = attribute_type(c.attribute_type.0)?;
                 self.read_by_type(range, kind)?
             }
             AttPdu::ReadByGroupTypeReq(c) => {
                 let range = range(c.starting_handle, c.ending_handle)?;
-                let kind = from_wire(c.attribute_group_type.0).ok_or(refusal(0, AttError::InvalidPdu))?;
+                let kind = attribute_type(c.attribute_group_type.0)?;
                 self.read_by_group_type(range, kind)?
             }
             AttPdu::ReadReq(c) => {
@@ -270,117 +272,6 @@ impl Server {
             AttPdu::ExecuteWriteReq(c) => self.execute_write(c.flags)?,
             _ => return Err(refusal(0, AttError::RequestNotSupported)),
         })
-    }
-
-    fn within(&self, (start, end): (u16, u16)) -> impl Iterator<Item = &Attribute> {
-        self.attributes.iter().filter(move |attribute| (start..=end).contains(&attribute.handle))
-    }
-
-    fn find_information(&self, range: (u16, u16)) -> Result<Bytes, (u16, AttError)> {
-        let mut data = BytesMut::new();
-        let mut length = None;
-        for attribute in self.within(range) {
-            let kind = wire(attribute.uuid);
-            // One response holds UUIDs of one length.
-            let fits = data.len() + 2 + kind.len() <= usize::from(self.mtu) - 2;
-            if *length.get_or_insert(kind.len()) != kind.len() || !fits {
-                break;
-            }
-            data.put_u16_le(attribute.handle);
-            data.put_slice(&kind);
-        }
-        let format = if length.ok_or(refusal(range.0, AttError::AttributeNotFound))? == 2 { 1 } else { 2 };
-        Ok(AttPdu::from(FindInformationRsp { format, information_data: Rest(&data) }).to_bytes())
-    }
-
-    fn find_by_type_value(
-        &self,
-        range: (u16, u16),
-        kind: Uuid,
-        value: &[u8],
-    ) -> Result<Bytes, (u16, AttError)> {
-        let found = self.within(range).filter(|attribute| attribute.uuid == kind && attribute.value == value);
-        let handles: Vec<HandlesInformation> = found
-            .take((usize::from(self.mtu) - 1) / 4)
-            .map(|attribute| HandlesInformation {
-                found_attribute_handle: HexInt(attribute.handle),
-                group_end_handle: HexInt(self.group_end(attribute)),
-            })
-            .collect();
-        if handles.is_empty() {
-            return Err(refusal(range.0, AttError::AttributeNotFound));
-        }
-        Ok(AttPdu::from(FindByTypeValueRsp { handles: Tail::new(&handles) }).to_bytes())
-    }
-
-    fn read_by_type(&self, range: (u16, u16), kind: Uuid) -> Result<Bytes, (u16, AttError)> {
-        let mut data = BytesMut::new();
-        let mut length = None;
-        for attribute in self.within(range).filter(|attribute| attribute.uuid == kind) {
-            let value = match self.readable(attribute.handle) {
-                Ok(value) => cut(value, self.mtu.min(257), 4),
-                // An attribute that cannot be read ends the list, or is the answer when it is the first.
-                Err(refused) if length.is_none() => return Err(refused),
-                Err(_) => break,
-            };
-            let fits = data.len() + 2 + value.len() <= usize::from(self.mtu) - 2;
-            if *length.get_or_insert(value.len()) != value.len() || !fits {
-                break;
-            }
-            data.put_u16_le(attribute.handle);
-            data.put_slice(value);
-        }
-        let length = length.ok_or(refusal(range.0, AttError::AttributeNotFound))?;
-        let length = u8::try_from(length + 2).unwrap_or(u8::MAX);
-        Ok(AttPdu::from(ReadByTypeRsp { length, attribute_data: Rest(&data) }).to_bytes())
-    }
-
-    fn read_by_group_type(&self, range: (u16, u16), kind: Uuid) -> Result<Bytes, (u16, AttError)> {
-        if !is_service(kind) {
-            return Err(refusal(range.0, AttError::UnsupportedGroupType));
-        }
-        let mut data = BytesMut::new();
-        let mut length = None;
-        for attribute in self.within(range).filter(|attribute| attribute.uuid == kind) {
-            let value = cut(&attribute.value, self.mtu.min(257), 6);
-            let fits = data.len() + 4 + value.len() <= usize::from(self.mtu) - 2;
-            if *length.get_or_insert(value.len()) != value.len() || !fits {
-                break;
-            }
-            data.put_u16_le(attribute.handle);
-            data.put_u16_le(self.group_end(attribute));
-            data.put_slice(value);
-        }
-        let length = length.ok_or(refusal(range.0, AttError::AttributeNotFound))?;
-        let length = u8::try_from(length + 4).unwrap_or(u8::MAX);
-        Ok(AttPdu::from(ReadByGroupTypeRsp { length, attribute_data: Rest(&data) }).to_bytes())
-    }
-
-    fn read_multiple_variable(&self, c: ReadMultipleVariableReq<'_>) -> Result<Bytes, (u16, AttError)> {
-        let mut values = Vec::new();
-        let mut room = usize::from(self.mtu) - 1;
-        for handle in c.handles.iter() {
-            let value = self.readable(handle.0)?;
-            let Some(left) = room.checked_sub(2) else { break };
-            // The last value may be cut; its length stays that of the whole ([Vol 3] Part F, 3.4.4.12).
-            let part = value.get(..left).unwrap_or(value);
-            let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
-            values.push(LengthValue { length, value: Rest(part) });
-            room = left - part.len();
-        }
-        Ok(AttPdu::from(ReadMultipleVariableRsp { values: Tail::new(&values) }).to_bytes())
-    }
-
-    fn group_end(&self, group: &Attribute) -> u16 {
-        if !is_service(group.uuid) {
-            return group.handle;
-        }
-        let mut behind = self.attributes.iter().filter(|attribute| attribute.handle > group.handle);
-        match behind.find(|attribute| is_service(attribute.uuid)) {
-            Some(next) => next.handle - 1,
-            // The last group reaches to the last attribute, so that services can be added behind it.
-            None => self.attributes.last().map_or(group.handle, |last| last.handle),
-        }
     }
 
     /// A value, when it may be read.
@@ -501,4 +392,10 @@ fn range(start: HexInt<u16>, end: HexInt<u16>) -> Result<(u16, u16), (u16, AttEr
         return Err(refusal(start.0, AttError::InvalidHandle));
     }
     Ok((start.0, end.0))
+}
+
+/// The attribute type of a request: two or sixteen octets ([Vol 3] Part F, 3.2.1).
+fn attribute_type(octets: &[u8]) -> Result<Uuid, (u16, AttError)> {
+    let allowed = matches!(octets.len(), 2 | 16);
+    Uuid::from_wire(octets).filter(|_| allowed).ok_or(refusal(0, AttError::InvalidPdu))
 }

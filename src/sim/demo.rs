@@ -2,13 +2,12 @@
 //!
 //! Their tables are data ([`Server::attributes`]), so whoever reads them over the air can check every value.
 
-use super::table::{Table, property::*, uuid16};
+use super::table::{Table, property::*};
 use super::{Advertisement, Application, ControllerOptions, Device, Radio, RadioOptions, Server};
 use crate::att::AttError;
 use crate::hci::Phy;
-use crate::{Address, BdAddr, Instant};
+use crate::{Address, BdAddr, Instant, Uuid, uuid16};
 use std::time::Duration;
-use uuid::Uuid;
 
 /// Heart Rate Measurement, notified once a second: see [`heart_rate_measurement`].
 pub const HEART_RATE_MEASUREMENT: Uuid = uuid16(0x2A37);

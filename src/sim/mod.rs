@@ -31,6 +31,8 @@ mod link;
 mod options;
 mod radio;
 mod table;
+#[cfg(feature = "tokio")]
+mod transport;
 
 pub use air::Advertisement;
 pub use att_server::{Attribute, Permissions, Server};
@@ -39,7 +41,9 @@ pub use device::{Application, ConnectFailure, Device};
 pub use faults::FaultPlan;
 pub use options::{ControllerOptions, RadioOptions};
 pub use radio::Radio;
-pub use table::{Table, property, uuid16};
+pub use table::{Table, property};
+#[cfg(feature = "tokio")]
+pub use transport::{RadioHandle, SimTransport, demo, spawn};
 
 /// A controller of a [`Radio`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,20 +1,13 @@
-//! Tables of attributes, written as services and characteristics ([Vol 3] Part G, 3), and UUIDs on the wire.
+//! Tables of attributes, written as services and characteristics ([Vol 3] Part G, 3).
 
 use super::{Attribute, Permissions, Server};
-use uuid::Uuid;
-
-const BASE: u128 = 0x0000_0000_0000_1000_8000_0080_5F9B_34FB;
+use crate::{Uuid, uuid16};
 
 const PRIMARY_SERVICE: Uuid = uuid16(0x2800);
 const SECONDARY_SERVICE: Uuid = uuid16(0x2801);
 const INCLUDE: Uuid = uuid16(0x2802);
 pub(super) const CHARACTERISTIC: Uuid = uuid16(0x2803);
 pub(super) const CLIENT_CONFIGURATION: Uuid = uuid16(0x2902);
-
-/// The UUID that a 16-bit one stands for ([Vol 3] Part B, 2.5.1).
-pub const fn uuid16(short: u16) -> Uuid {
-    Uuid::from_u128(BASE | (short as u128) << 96)
-}
 
 /// Bits of the characteristic properties ([Vol 3] Part G, 3.3.1.1).
 pub mod property {
@@ -35,7 +28,8 @@ pub mod property {
 /// Builds the table of a [`Server`] from the top; handles count from 1 without gaps.
 ///
 /// ```
-/// use baretooth::sim::{Table, property, uuid16};
+/// use baretooth::sim::{Table, property};
+/// use baretooth::uuid16;
 /// let server = Table::default()
 ///     .service(uuid16(0x180F))
 ///     .characteristic(uuid16(0x2A19), property::READ | property::NOTIFY, [87])
@@ -51,18 +45,18 @@ pub struct Table(Vec<Attribute>);
 impl Table {
     /// A primary service.
     pub fn service(self, uuid: Uuid) -> Self {
-        self.attribute(PRIMARY_SERVICE, wire(uuid))
+        self.attribute(PRIMARY_SERVICE, uuid.to_wire().as_ref())
     }
 
     /// A secondary service.
     pub fn secondary_service(self, uuid: Uuid) -> Self {
-        self.attribute(SECONDARY_SERVICE, wire(uuid))
+        self.attribute(SECONDARY_SERVICE, uuid.to_wire().as_ref())
     }
 
     /// An include of the service at `start..=end`; its UUID is part of the value only when it is a short one.
     pub fn include(self, start: u16, end: u16, uuid: Uuid) -> Self {
         let mut value = [start.to_le_bytes(), end.to_le_bytes()].concat();
-        value.extend(short(uuid).map(u16::to_le_bytes).iter().flatten());
+        value.extend(uuid.as_u16().map(u16::to_le_bytes).iter().flatten());
         self.attribute(INCLUDE, value)
     }
 
@@ -72,16 +66,15 @@ impl Table {
         let value_handle = self.next_handle() + 1;
         let mut declaration = vec![properties];
         declaration.extend(value_handle.to_le_bytes());
-        declaration.extend(wire(uuid));
-        self =
-            self.attribute(CHARACTERISTIC, declaration).attribute(uuid, value.into()).adjust(|attribute| {
-                attribute.permissions = Permissions {
-                    read: has(property::READ),
-                    write: has(property::WRITE),
-                    write_command: has(property::WRITE_WITHOUT_RESPONSE),
-                    encrypted: false,
-                };
-            });
+        declaration.extend_from_slice(uuid.to_wire().as_ref());
+        self = self.attribute(CHARACTERISTIC, declaration).attribute(uuid, value).adjust(|attribute| {
+            attribute.permissions = Permissions {
+                read: has(property::READ),
+                write: has(property::WRITE),
+                write_command: has(property::WRITE_WITHOUT_RESPONSE),
+                encrypted: false,
+            };
+        });
         if has(property::NOTIFY | property::INDICATE) {
             self.descriptor(CLIENT_CONFIGURATION, [0, 0], true)
         } else {
@@ -91,7 +84,7 @@ impl Table {
 
     /// A descriptor of the characteristic before it.
     pub fn descriptor(self, uuid: Uuid, value: impl Into<Vec<u8>>, writable: bool) -> Self {
-        self.attribute(uuid, value.into()).adjust(|attribute| attribute.permissions.write = writable)
+        self.attribute(uuid, value).adjust(|attribute| attribute.permissions.write = writable)
     }
 
     /// Changes the attribute that was added last.
@@ -112,7 +105,7 @@ impl Table {
         Server::new(self.0)
     }
 
-    fn attribute(mut self, uuid: Uuid, value: Vec<u8>) -> Self {
+    fn attribute(mut self, uuid: Uuid, value: impl Into<Vec<u8>>) -> Self {
         self.0.push(Attribute::new(self.next_handle(), uuid, value));
         self
     }
@@ -120,42 +113,4 @@ impl Table {
 
 pub(super) fn is_service(uuid: Uuid) -> bool {
     uuid == PRIMARY_SERVICE || uuid == SECONDARY_SERVICE
-}
-
-/// The two or sixteen octets of a UUID on the wire.
-pub(super) fn wire(uuid: Uuid) -> Vec<u8> {
-    match short(uuid) {
-        Some(short) => short.to_le_bytes().to_vec(),
-        None => uuid.as_u128().to_le_bytes().to_vec(),
-    }
-}
-
-/// The UUID of two or sixteen octets; there are no others in ATT ([Vol 3] Part F, 3.2.1).
-pub(super) fn from_wire(octets: &[u8]) -> Option<Uuid> {
-    match octets {
-        [low, high] => Some(uuid16(u16::from_le_bytes([*low, *high]))),
-        _ => octets.try_into().ok().map(|octets| Uuid::from_u128(u128::from_le_bytes(octets))),
-    }
-}
-
-fn short(uuid: Uuid) -> Option<u16> {
-    let apart = uuid.as_u128() ^ BASE;
-    if apart.trailing_zeros() < 96 { None } else { u16::try_from(apart >> 96).ok() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_uuid_is_two_octets_when_it_can_be_and_sixteen_when_not() {
-        assert_eq!(wire(uuid16(0x180D)), [0x0D, 0x18]);
-        let long = Uuid::from_u128(0x6E40_0001_B5A3_F393_E0A9_E50E_24DC_CA9E);
-        assert_eq!(wire(long)[..2], [0x9E, 0xCA]);
-        assert_eq!(from_wire(&wire(long)), Some(long));
-        // Both forms of a short one are the same type.
-        assert_eq!(from_wire(&uuid16(0x180D).as_u128().to_le_bytes()), Some(uuid16(0x180D)));
-        assert_eq!(from_wire(&[1, 2, 3, 4]), None);
-        assert_eq!(uuid16(0x180D).to_string(), "0000180d-0000-1000-8000-00805f9b34fb");
-    }
 }

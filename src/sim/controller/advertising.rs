@@ -99,7 +99,7 @@ impl Controller {
         let allowed = match legacy {
             // ADV_IND, the two directed ones, ADV_SCAN_IND and ADV_NONCONN_IND.
             true => matches!(c.advertising_event_properties & 0x1F, 0x13 | 0x15 | 0x1D | 0x12 | 0x10),
-            false => !(connectable && scannable) && !(high_duty || bit(5) && connectable),
+            false => !(high_duty || connectable && (scannable || bit(5))),
         };
         if !allowed || c.primary_advertising_interval_min.0 > c.primary_advertising_interval_max.0 {
             return Err(ErrorCode::InvalidHciCommandParameters);
