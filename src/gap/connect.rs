@@ -191,6 +191,11 @@ impl<K: Copy + PartialEq> Connector<K> {
         self.current.iter().map(|current| &current.attempt).chain(&self.waiting).any(|a| a.address == address)
     }
 
+    /// The attempts that wait or are in progress.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = K> {
+        self.current.iter().map(|current| &current.attempt).chain(&self.waiting).map(|attempt| attempt.key)
+    }
+
     /// Whether the controller may be listening for a peer.
     pub(crate) fn is_initiating(&self) -> bool {
         self.current.as_ref().is_some_and(|current| current.state != State::Blocked)

@@ -76,6 +76,11 @@ impl<T> CommandFlow<T> {
         self.in_flight.take().map(|command| command.owner)
     }
 
+    /// Whether nothing waits for an answer or for its turn.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.in_flight.is_none() && self.waiting.is_empty()
+    }
+
     /// When [`on_timeout`](Self::on_timeout) has something to say.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.in_flight {

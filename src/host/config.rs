@@ -1,0 +1,84 @@
+//! What a host is told at its birth.
+
+use crate::gap::connect::ConnectionParameters;
+use crate::hci::ParameterUnits;
+use std::time::Duration;
+
+/// What to answer when a peer asks for other connection parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ParameterPolicy {
+    /// Whatever the specification allows.
+    #[default]
+    AcceptAll,
+    /// Nothing.
+    RejectAll,
+    /// Requests whose intervals, latency and time-out all lie within these.
+    Within(ConnectionParameters),
+}
+
+/// How a [`Host`](super::Host) behaves. The same configuration, inputs and times give the same packets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct HostConfig {
+    pub(super) seed: [u8; 32],
+    pub(super) mtu: u16,
+    pub(super) legacy_only: bool,
+    pub(super) command_timeout: Duration,
+    pub(super) parameter_policy: ParameterPolicy,
+}
+
+impl HostConfig {
+    /// `seed` is all the randomness there is: our static random address now, keys later. Take it from the operating
+    /// system, and keep it secret; tests write it down.
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self {
+            seed,
+            mtu: 517,
+            legacy_only: false,
+            command_timeout: Duration::from_secs(2),
+            parameter_policy: ParameterPolicy::default(),
+        }
+    }
+
+    /// Longest ATT PDU to offer and to take, 23 to 517 (the default): longer ones carry nothing more, since a value
+    /// has at most 512 octets.
+    pub fn mtu(mut self, mtu: u16) -> Self {
+        self.mtu = mtu.clamp(23, 517);
+        self
+    }
+
+    /// Keeps away from the extended scanning and connecting commands even where the controller has them.
+    pub fn legacy_only(mut self, legacy_only: bool) -> Self {
+        self.legacy_only = legacy_only;
+        self
+    }
+
+    /// How long the controller has to answer a command; 2 s by default.
+    pub fn command_timeout(mut self, limit: Duration) -> Self {
+        self.command_timeout = limit;
+        self
+    }
+
+    /// What to answer when a peer asks for other connection parameters.
+    pub fn parameter_policy(mut self, policy: ParameterPolicy) -> Self {
+        self.parameter_policy = policy;
+        self
+    }
+}
+
+impl ParameterPolicy {
+    /// Whether timing that the specification allows may be set.
+    pub(super) fn grants(&self, wanted: &ParameterUnits) -> bool {
+        match self {
+            Self::AcceptAll => true,
+            Self::RejectAll => false,
+            Self::Within(bounds) => bounds.units().is_some_and(|bounds| {
+                wanted.interval_min >= bounds.interval_min
+                    && wanted.interval_max <= bounds.interval_max
+                    && wanted.latency <= bounds.latency
+                    && wanted.timeout <= bounds.timeout
+            }),
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! What the controller says: answers to commands, and events, each brought to whoever it concerns.
+
+use super::link::{Link, Phase, Wait};
+use super::{Event, Host, LinkTiming, OpError, OpId, Output, Owner, Sighting, State};
+use crate::Instant;
+use crate::codec::front;
+use crate::gap::connect::{Attempt, Ended, FAILED_TO_BE_ESTABLISHED, How};
+use crate::gap::scan::{Outcome, ScanFailure, SupportLost};
+use crate::gatt::procedure::ExchangeMtu;
+use crate::hci::command::{self, HciCommand, LeReadPhyReturn, ReadRssiReturn};
+use crate::hci::event::{self, LeMeta};
+use crate::hci::{
+    AddressType, ConnectionHandle, ErrorCode, LeEvent, LeFeatures, Next, Opcode, ParameterUnits, Role,
+};
+use crate::transports::HciPacket;
+use crate::{Address, BdAddr};
+use bytes::Bytes;
+
+/// The largest handle of a connection ([Vol 4] Part E, 5.4.2).
+const LARGEST_HANDLE: u16 = 0x0EFF;
+
+impl Host {
+    pub(super) fn handle_event(&mut self, now: Instant, packet: &HciPacket) {
+        let code = packet.as_slice().get(1).copied().unwrap_or(0);
+        let event = match crate::hci::Event::parse(code, packet.payload()) {
+            Ok(event) => event,
+            Err(error) => {
+                tracing::warn!(%error, "event dropped");
+                return;
+            }
+        };
+        match event {
+            crate::hci::Event::CommandComplete(e) => {
+                let parameters = e.return_parameters.0;
+                if let Some(owner) = self.commands.on_answer(e.command_opcode, e.num_hci_command_packets) {
+                    self.on_answer(now, owner, e.command_opcode, Some(parameters));
+                }
+            }
+            crate::hci::Event::CommandStatus(e) => {
+                if let Some(owner) = self.commands.on_answer(e.command_opcode, e.num_hci_command_packets) {
+                    self.on_answer(now, owner, e.command_opcode, Some(&[e.status.0]));
+                }
+            }
+            crate::hci::Event::NumberOfCompletedPackets(e) => {
+                for part in e.handles.iter() {
+                    let handle = ConnectionHandle(part.connection_handle.0 & 0x0FFF);
+                    self.acl.on_completed(handle, part.num_completed_packets);
+                    self.on_link(handle, |link, out| link.send_write_commands(out));
+                }
+            }
+            crate::hci::Event::DisconnectionComplete(e) if e.status.is_success() => {
+                self.on_disconnected(e.connection_handle, e.reason);
+            }
+            crate::hci::Event::DisconnectionComplete(e) => {
+                self.answer_wait(
+                    e.connection_handle,
+                    Wait::Disconnection,
+                    Err(e.status),
+                    command::Disconnect::OPCODE,
+                );
+            }
+            crate::hci::Event::ReadRemoteVersionInformationComplete(e) => {
+                let version = Output::RemoteVersion {
+                    version: e.version,
+                    company_identifier: e.company_identifier.0,
+                    subversion: e.subversion,
+                };
+                let result = e.status.ok().map(|()| version);
+                self.answer_wait(
+                    e.connection_handle,
+                    Wait::Version,
+                    result,
+                    command::ReadRemoteVersionInformation::OPCODE,
+                );
+            }
+            crate::hci::Event::HardwareError(e) => self.on_hardware_error(e.hardware_code),
+            crate::hci::Event::DataBufferOverflow(_) => {
+                tracing::warn!("the controller lost data: its buffers overflowed")
+            }
+            crate::hci::Event::LeMeta(LeMeta { subevent }) => self.handle_le_event(now, &subevent, packet),
+            crate::hci::Event::Unknown { .. } | crate::hci::Event::VendorSpecific(_) => {
+                self.events.push_back(Event::Unknown(packet.clone()));
+            }
+            other => tracing::debug!(event = %other, "not acted on"),
+        }
+    }
+
+    fn handle_le_event(&mut self, now: Instant, event: &LeEvent<'_>, packet: &HciPacket) {
+        match event {
+            LeEvent::LeAdvertisingReport(_)
+            | LeEvent::LeDirectedAdvertisingReport(_)
+            | LeEvent::LeExtendedAdvertisingReport(_) => {
+                let (assembler, scanner, events) = (&mut self.assembler, &mut self.scanner, &mut self.events);
+                assembler.on_event(event, packet, &mut |report| {
+                    scanner.on_report(now, &report, |key, report, device| {
+                        let sighting = Sighting { report: report.clone(), device: device.clone() };
+                        events.push_back(Event::Heard { op: OpId(key), sighting: Box::new(sighting) });
+                    });
+                });
+            }
+            LeEvent::LeScanTimeout(_) => self.scanner.on_scan_timeout(),
+            LeEvent::LeConnectionComplete(e) => {
+                let timing = (e.connection_interval, e.peripheral_latency, e.supervision_timeout);
+                self.on_connected(
+                    now,
+                    e.status,
+                    e.connection_handle,
+                    e.role,
+                    (e.peer_address_type, e.peer_address),
+                    timing,
+                );
+            }
+            LeEvent::LeEnhancedConnectionComplete(e) => {
+                let timing = (e.connection_interval, e.peripheral_latency, e.supervision_timeout);
+                self.on_connected(
+                    now,
+                    e.status,
+                    e.connection_handle,
+                    e.role,
+                    (e.peer_address_type, e.peer_address),
+                    timing,
+                );
+            }
+            LeEvent::LeEnhancedConnectionCompleteV2(e) => {
+                let timing = (e.connection_interval, e.peripheral_latency, e.supervision_timeout);
+                self.on_connected(
+                    now,
+                    e.status,
+                    e.connection_handle,
+                    e.role,
+                    (e.peer_address_type, e.peer_address),
+                    timing,
+                );
+            }
+            LeEvent::LeConnectionUpdateComplete(e) => {
+                let timing = LinkTiming::from_units(
+                    e.connection_interval,
+                    e.peripheral_latency,
+                    e.supervision_timeout,
+                );
+                if let (true, Some(link)) = (e.status.is_success(), self.links.get_mut(&e.connection_handle))
+                {
+                    link.timing = timing;
+                    self.events.push_back(Event::Timing { connection: link.id, timing });
+                }
+                let result = e.status.ok().map(|()| Output::Timing(timing));
+                self.answer_wait(
+                    e.connection_handle,
+                    Wait::Timing,
+                    result,
+                    command::LeConnectionUpdate::OPCODE,
+                );
+            }
+            LeEvent::LeReadRemoteFeaturesPage0Complete(e) => {
+                let result = e.status.ok().map(|()| Output::RemoteFeatures(LeFeatures(e.le_features.0)));
+                self.answer_wait(
+                    e.connection_handle,
+                    Wait::Features,
+                    result,
+                    command::LeReadRemoteFeaturesPage0::OPCODE,
+                );
+            }
+            LeEvent::LePhyUpdateComplete(e) => {
+                let (tx, rx) = (e.tx_phy, e.rx_phy);
+                if let (true, Some(link)) = (e.status.is_success(), self.links.get(&e.connection_handle)) {
+                    self.events.push_back(Event::Phy { connection: link.id, tx, rx });
+                }
+                let result = e.status.ok().map(|()| Output::Phy { tx, rx });
+                self.answer_wait(e.connection_handle, Wait::Phy, result, command::LeSetPhy::OPCODE);
+            }
+            // There are no keys here yet: the controller is told so, or it would wait.
+            LeEvent::LeLongTermKeyRequest(e) => {
+                self.housekeeping(command::LeLongTermKeyRequestNegativeReply {
+                    connection_handle: e.connection_handle,
+                });
+            }
+            LeEvent::LeRemoteConnectionParameterRequest(e) => self.on_parameter_request(e),
+            other => tracing::debug!(event = %other, "not acted on"),
+        }
+    }
+
+    fn on_parameter_request(&mut self, e: &event::LeRemoteConnectionParameterRequest) {
+        let wanted = ParameterUnits {
+            interval_min: e.interval_min,
+            interval_max: e.interval_max,
+            latency: e.max_latency,
+            timeout: e.timeout,
+        };
+        if wanted.are_valid() && self.config.parameter_policy.grants(&wanted) {
+            self.housekeeping(command::LeRemoteConnectionParameterRequestReply {
+                connection_handle: e.connection_handle,
+                interval_min: e.interval_min,
+                interval_max: e.interval_max,
+                max_latency: e.max_latency,
+                timeout: e.timeout,
+                min_ce_length: 0,
+                max_ce_length: 0,
+            });
+        } else {
+            self.housekeeping(command::LeRemoteConnectionParameterRequestNegativeReply {
+                connection_handle: e.connection_handle,
+                reason: ErrorCode::UnacceptableConnectionParameters,
+            });
+        }
+    }
+
+    /// The answer to a command, or `None` when there was none in time.
+    pub(super) fn on_answer(&mut self, now: Instant, owner: Owner, opcode: Opcode, answer: Option<&[u8]>) {
+        let status = answer.and_then(|octets| octets.first()).map(|&status| ErrorCode(status));
+        match owner {
+            Owner::Init => self.on_init_answer(answer),
+            Owner::Scan => self.on_scan_answer(opcode, status),
+            Owner::Connect => self.on_connect_answer(now, opcode, status),
+            Owner::Link(handle, op, wait) => {
+                let result = match status {
+                    Some(ErrorCode::Success) => match (wait, self.links.get_mut(&handle)) {
+                        (Some(wait), Some(link)) => return link.waits.push((op, wait)),
+                        (Some(_), None) => Err(OpError::NotConnected),
+                        (None, _) => Ok(returned(opcode, answer.unwrap_or_default())),
+                    },
+                    Some(status) => Err(OpError::Controller { command: opcode, status }),
+                    None => Err(self.silent(opcode)),
+                };
+                self.done(op, result);
+            }
+            Owner::User(op) => {
+                let result = match answer {
+                    Some(octets) => Ok(Output::Return(Bytes::copy_from_slice(octets))),
+                    None => Err(self.silent(opcode)),
+                };
+                self.done(op, result);
+            }
+            Owner::Housekeeping => {
+                if let Some(status) = status.filter(|status| !status.is_success()) {
+                    tracing::debug!(%opcode, %status, "refused");
+                }
+            }
+        }
+    }
+
+    fn on_init_answer(&mut self, answer: Option<&[u8]>) {
+        let State::Initializing(initialization) = &mut self.state else { return };
+        match initialization.on_answer(answer) {
+            Ok(Next::Send(packet)) => self.commands.push(Owner::Init, packet),
+            Ok(Next::Done(info)) => {
+                tracing::debug!(?info, "controller ready");
+                self.acl.configure(info.acl_length, info.acl_count);
+                self.info = Some(info.clone());
+                self.state = State::Ready;
+                self.events.push_back(Event::Ready(Box::new(info)));
+            }
+            Err(error) => {
+                let error = OpError::from(error);
+                self.state = State::Failed(error.clone());
+                self.events.push_back(Event::Failed(error));
+            }
+        }
+    }
+
+    fn on_scan_answer(&mut self, opcode: Opcode, status: Option<ErrorCode>) {
+        for outcome in self.scanner.on_command_result(opcode, status) {
+            self.on_scan_outcome(outcome);
+        }
+    }
+
+    pub(super) fn on_scan_outcome(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Started { key } => self.events.push_back(Event::ScanStarted { op: OpId(key) }),
+            Outcome::Failed { key, reason } => {
+                let error = match reason {
+                    ScanFailure::Refused { opcode, status } => {
+                        OpError::Controller { command: opcode, status }
+                    }
+                    ScanFailure::Silent { opcode } => self.silent(opcode),
+                    _ => OpError::Invalid("the controller has none of the PHYs asked for"),
+                };
+                self.scans.remove(&OpId(key));
+                self.done(OpId(key), Err(error));
+            }
+            Outcome::SupportLost(SupportLost::Extended) => self.lose_extended(),
+            Outcome::SupportLost(SupportLost::Coded) => {
+                tracing::warn!("the controller refuses the Coded PHY")
+            }
+        }
+    }
+
+    /// The controller claims the extended commands and does not know them.
+    fn lose_extended(&mut self) {
+        tracing::warn!("the controller does not know the extended commands it claims; going on without");
+        if let Some(info) = &mut self.info {
+            info.extended = false;
+        }
+    }
+
+    fn on_connect_answer(&mut self, now: Instant, opcode: Opcode, status: Option<ErrorCode>) {
+        let extended = command::LeExtendedCreateConnection::OPCODE;
+        if opcode == extended && status == Some(ErrorCode::UnknownHciCommand) {
+            self.lose_extended();
+        }
+        if let Some(ended) = self.connector.on_answer(opcode, status, self.scanner.is_scanning()) {
+            self.on_attempt_ended(now, ended, None);
+        }
+    }
+
+    /// LE Connection Complete in any of its forms.
+    fn on_connected(
+        &mut self,
+        now: Instant,
+        status: ErrorCode,
+        handle: ConnectionHandle,
+        role: Role,
+        (address_type, address): (AddressType, BdAddr),
+        (interval, latency, timeout): (u16, u16, u16),
+    ) {
+        if status.is_success() && (handle.0 > LARGEST_HANDLE || self.links.contains_key(&handle)) {
+            tracing::warn!(%handle, "a connection with a handle that cannot be");
+            return;
+        }
+        let peer = address_type.with(address);
+        let ended = if role == Role::Central || !status.is_success() {
+            self.connector.on_complete(status)
+        } else {
+            None
+        };
+        let Some(ended) = ended else {
+            if status.is_success() {
+                // A link that was never asked for would stay for ever.
+                tracing::warn!(%handle, "a connection that nobody asked for; ending it");
+                self.disconnect(handle, ErrorCode::RemoteUserTerminatedConnection);
+            }
+            return;
+        };
+        let link = LinkTiming::from_units(interval, latency, timeout);
+        self.on_attempt_ended(now, ended, Some((handle, role, peer, link)));
+    }
+
+    pub(super) fn on_attempt_ended(
+        &mut self,
+        now: Instant,
+        Ended { attempt, how }: Ended<OpId>,
+        link: Option<(ConnectionHandle, Role, Option<Address>, LinkTiming)>,
+    ) {
+        let op = attempt.key;
+        let after = attempt.options.timeout;
+        let error = match how {
+            How::Connected | How::Unwanted => {
+                if let Some((handle, role, peer, timing)) = link {
+                    let peer = peer.unwrap_or(attempt.address);
+                    self.open_link(now, attempt, how == How::Unwanted, handle, role, peer, timing);
+                }
+                return;
+            }
+            How::Refused(command, status) => OpError::Controller { command, status },
+            How::Silent(opcode) => self.silent(opcode),
+            How::TimedOut => OpError::ConnectTimeout { after },
+            How::Cancelled => OpError::Cancelled,
+        };
+        self.done(op, Err(error));
+    }
+
+    #[allow(clippy::too_many_arguments)] // what an event says of a new link
+    fn open_link(
+        &mut self,
+        now: Instant,
+        attempt: Attempt<OpId>,
+        unwanted: bool,
+        handle: ConnectionHandle,
+        role: Role,
+        peer: Address,
+        timing: LinkTiming,
+    ) {
+        let id = super::ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        let op = attempt.key;
+        let mtu = attempt.options.mtu.unwrap_or(self.config.mtu).clamp(23, 517);
+        let phase = if unwanted { Phase::Unwanted(op) } else { Phase::Settling(attempt) };
+        self.acl.open(handle);
+        self.links.insert(handle, Link::new(id, handle, role, peer, timing, phase, mtu));
+        if unwanted {
+            return self.disconnect(handle, ErrorCode::RemoteUserTerminatedConnection);
+        }
+        if self.info.as_ref().is_some_and(|info| info.features.data_length()) {
+            self.housekeeping(command::LeSetDataLength {
+                connection_handle: handle,
+                tx_octets: 251,
+                tx_time: 2120,
+            });
+        }
+        if mtu > crate::att::DEFAULT_MTU {
+            self.on_link(handle, |link, out| link.submit(now, op, ExchangeMtu::offering(mtu).into(), out));
+        } else {
+            self.on_settled(handle);
+        }
+    }
+
+    /// A new link is ready for its user.
+    pub(super) fn on_settled(&mut self, handle: ConnectionHandle) {
+        let Some(link) = self.links.get_mut(&handle) else { return };
+        let Phase::Settling(attempt) = std::mem::replace(&mut link.phase, Phase::Ready) else { return };
+        let info = link.info();
+        self.events.push_back(Event::Connected(info.clone()));
+        self.done(attempt.key, Ok(Output::Connected(info)));
+    }
+
+    fn on_disconnected(&mut self, handle: ConnectionHandle, reason: ErrorCode) {
+        let Some(link) = self.links.remove(&handle) else {
+            tracing::debug!(%handle, "the end of no link");
+            return;
+        };
+        self.acl.close(handle);
+        let id = link.id;
+        let phase = link.close(reason, &mut super::Out { acl: &mut self.acl, events: &mut self.events });
+        match phase {
+            Phase::Ready => self.events.push_back(Event::Disconnected { connection: id, reason }),
+            Phase::Unwanted(op) => self.done(op, Err(OpError::Cancelled)),
+            Phase::Settling(attempt) if reason == FAILED_TO_BE_ESTABLISHED && !attempt.retried => {
+                tracing::debug!(peer = %attempt.address, "not established; trying once more");
+                self.connector.push(Attempt { retried: true, ..attempt });
+            }
+            Phase::Settling(attempt) => {
+                self.done(attempt.key, Err(OpError::Disconnected { reason }));
+            }
+        }
+    }
+
+    /// The event that a request on a link waited for.
+    fn answer_wait(
+        &mut self,
+        handle: ConnectionHandle,
+        wait: Wait,
+        result: Result<Output, ErrorCode>,
+        opcode: Opcode,
+    ) {
+        let Some(link) = self.links.get_mut(&handle) else { return };
+        let Some(position) = link.waits.iter().position(|(_, waiting)| *waiting == wait) else { return };
+        let (op, _) = link.waits.remove(position);
+        self.done(op, result.map_err(|status| OpError::Controller { command: opcode, status }));
+    }
+
+    /// The controller reported a fault: everything in progress fails, and it is initialised anew.
+    fn on_hardware_error(&mut self, code: u8) {
+        if let State::Initializing(_) = self.state {
+            // Some controllers report one for whatever comes before a reset; the reset is on its way.
+            tracing::warn!(code, "hardware error while initialising");
+            return;
+        }
+        tracing::error!(code, "hardware error; resetting the controller");
+        let error = OpError::HardwareError(code);
+        self.events.push_back(Event::HardwareError(code));
+        let owners: Vec<_> = self.commands.clear().collect();
+        for (owner, _) in owners {
+            if let Owner::Link(_, op, _) | Owner::User(op) = owner {
+                self.done(op, Err(error.clone()));
+            }
+        }
+        let attempts: Vec<_> = self.connector.clear().collect();
+        for attempt in attempts {
+            self.done(attempt.key, Err(error.clone()));
+        }
+        // Scans go on when the controller is ready again.
+        self.scanner.on_reset();
+        let handles: Vec<_> = self.links.keys().copied().collect();
+        for handle in handles {
+            self.on_disconnected(handle, ErrorCode::HardwareFailure);
+        }
+        let retried: Vec<_> = self.connector.clear().collect();
+        for attempt in retried {
+            self.done(attempt.key, Err(error.clone()));
+        }
+        self.initialize();
+    }
+
+    fn silent(&self, command: Opcode) -> OpError {
+        OpError::ControllerSilent { command, after: self.config.command_timeout }
+    }
+}
+
+/// What a command on a link returned, its status being success.
+fn returned(opcode: Opcode, octets: &[u8]) -> Output {
+    match opcode {
+        command::ReadRssi::OPCODE => match front::<ReadRssiReturn>("rssi", octets) {
+            // 127: not available ([Vol 4] Part E, 7.5.4).
+            Ok(answer) => Output::Rssi((answer.rssi != 127).then_some(answer.rssi)),
+            Err(_) => Output::Rssi(None),
+        },
+        command::LeReadPhy::OPCODE => match front::<LeReadPhyReturn>("phy", octets) {
+            Ok(answer) => Output::Phy { tx: answer.tx_phy, rx: answer.rx_phy },
+            Err(_) => Output::Return(Bytes::copy_from_slice(octets)),
+        },
+        _ => Output::Return(Bytes::copy_from_slice(octets)),
+    }
+}

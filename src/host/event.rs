@@ -1,0 +1,94 @@
+//! What the host tells.
+
+use super::{ConnectionId, ConnectionInfo, LinkTiming, OpError, OpId, Output};
+use crate::gap::device_table::Device;
+use crate::gap::report::Report;
+use crate::hci::{ControllerInfo, ErrorCode, Phy};
+use crate::transports::HciPacket;
+use bytes::Bytes;
+
+/// One advertising PDU or scan response, and what is known of its sender with it.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    /// The PDU, as it came.
+    pub report: Report,
+    /// Its sender: everything that its PDUs said, merged.
+    pub device: Device,
+}
+
+/// Something the user may want to know.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The controller is initialised; also after a reset.
+    Ready(Box<ControllerInfo>),
+    /// A request is over. Comes exactly once for each.
+    OpDone {
+        /// Which.
+        op: OpId,
+        /// How it went.
+        result: Result<Output, OpError>,
+    },
+    /// The controller scans for a request.
+    ScanStarted {
+        /// The scan.
+        op: OpId,
+    },
+    /// An advertiser was heard that a scan asked for.
+    Heard {
+        /// The scan.
+        op: OpId,
+        /// What was heard, and of whom.
+        sighting: Box<Sighting>,
+    },
+    /// A link is up. Comes before the result of its request and before anything else of the link.
+    Connected(ConnectionInfo),
+    /// A link is down. Comes once, after the failures of all requests on it.
+    Disconnected {
+        /// Which.
+        connection: ConnectionId,
+        /// Why.
+        reason: ErrorCode,
+    },
+    /// The peer sent a value.
+    Value {
+        /// On which link.
+        connection: ConnectionId,
+        /// The value's handle.
+        handle: u16,
+        /// The value.
+        value: Bytes,
+        /// It waits for a confirmation: submit [`Request::Confirm`](super::Request::Confirm) when it has reached
+        /// its reader.
+        indication: bool,
+    },
+    /// ATT_MTU changed.
+    Mtu {
+        /// On which link.
+        connection: ConnectionId,
+        /// The new one.
+        mtu: u16,
+    },
+    /// The timing changed.
+    Timing {
+        /// Of which link.
+        connection: ConnectionId,
+        /// The new one.
+        timing: LinkTiming,
+    },
+    /// The PHYs changed.
+    Phy {
+        /// Of which link.
+        connection: ConnectionId,
+        /// For sending.
+        tx: Phy,
+        /// For receiving.
+        rx: Phy,
+    },
+    /// An event that is not in the tables, a vendor's for example.
+    Unknown(HciPacket),
+    /// The controller reported a fault; everything in progress has failed and it is being reset.
+    HardwareError(u8),
+    /// The controller cannot be used.
+    Failed(OpError),
+}

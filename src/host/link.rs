@@ -1,0 +1,423 @@
+//! One link: its frames, its ATT bearer, the procedures that take turns on it, and what waits for it.
+
+use super::{ConnectionId, ConnectionInfo, Event, LinkTiming, OpError, OpId, Output};
+use crate::att::bearer::{Bearer, Received, TRANSACTION_TIMEOUT};
+use crate::att::pdu::{HandleValueCfm, WriteCmd};
+use crate::att::{AttOpcode, AttPdu};
+use crate::codec::Rest;
+use crate::gap::connect::Attempt;
+use crate::gatt::GattError;
+use crate::gatt::procedure::{Outcome, Response, Running, Step};
+use crate::hci::acl::AclData;
+use crate::hci::acl_flow::AclFlow;
+use crate::hci::{ConnectionHandle, ErrorCode, ParameterUnits, Role};
+use crate::l2cap::{ChannelId, Dropped, Frame, Reassembly, fragment, signaling};
+use crate::smp::SmpPdu;
+use crate::smp::pdu::{PairingFailed, PairingFailedReason};
+use crate::transports::HciPacket;
+use crate::{Address, Instant};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long an indication may wait for its reader before it is confirmed all the same: well inside the 30 s that
+/// the server waits.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
+
+/// Packets that may wait for the controller before write commands wait with the user instead.
+const WRITE_WINDOW: usize = 64;
+
+/// Answers that may wait for the controller; a peer that asks for more without taking them gets none.
+const ANSWER_WINDOW: usize = 256;
+
+/// Indications that a peer may send without waiting for our confirmation, against the specification.
+const MOST_UNCONFIRMED: u8 = 8;
+
+/// Where a link is in its life.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Its MTU exchange is under way; its user knows nothing yet.
+    Settling(Attempt<OpId>),
+    /// In use.
+    Ready,
+    /// Nobody wants it; it is being ended, and the attempt's user is told then.
+    Unwanted(OpId),
+}
+
+/// What a request on a link waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    Disconnection,
+    Version,
+    Features,
+    Timing,
+    Phy,
+}
+
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) id: ConnectionId,
+    pub(super) handle: ConnectionHandle,
+    pub(super) role: Role,
+    pub(super) peer: Address,
+    pub(super) timing: LinkTiming,
+    pub(super) phase: Phase,
+    /// Requests that an event will answer.
+    pub(super) waits: Vec<(OpId, Wait)>,
+    reassembly: Reassembly,
+    bearer: Bearer<OpId>,
+    running: Option<Running>,
+    waiting: VecDeque<(OpId, Running)>,
+    write_commands: VecDeque<(OpId, Bytes)>,
+    unconfirmed: u8,
+    confirm_by: Option<Instant>,
+}
+
+/// What a packet from the peer leads to at the host.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Consequence {
+    /// The procedure that makes the link usable is over.
+    pub(super) settled: bool,
+    /// Timing that was granted to the peer.
+    pub(super) parameters: Option<ParameterUnits>,
+}
+
+impl Link {
+    pub(super) fn new(
+        id: ConnectionId,
+        handle: ConnectionHandle,
+        role: Role,
+        peer: Address,
+        timing: LinkTiming,
+        phase: Phase,
+        mtu: u16,
+    ) -> Self {
+        Self {
+            id,
+            handle,
+            role,
+            peer,
+            timing,
+            phase,
+            waits: Vec::new(),
+            reassembly: Reassembly::default(),
+            bearer: Bearer::new(mtu),
+            running: None,
+            waiting: VecDeque::new(),
+            write_commands: VecDeque::new(),
+            unconfirmed: 0,
+            confirm_by: None,
+        }
+    }
+
+    pub(super) fn info(&self) -> ConnectionInfo {
+        ConnectionInfo {
+            connection: self.id,
+            role: self.role,
+            peer: self.peer,
+            mtu: self.bearer.mtu(),
+            timing: self.timing,
+        }
+    }
+
+    /// Queues a procedure and starts it when it is its turn.
+    pub(super) fn submit(&mut self, now: Instant, op: OpId, procedure: Running, out: &mut Out<'_>) {
+        if self.bearer.has_ended() {
+            return out.done(op, Err(OpError::AttTimeout { after: TRANSACTION_TIMEOUT }));
+        }
+        self.waiting.push_back((op, procedure));
+        self.start_next(now, out);
+    }
+
+    /// Queues a write command.
+    pub(super) fn write_command(&mut self, op: OpId, handle: u16, value: &[u8], out: &mut Out<'_>) {
+        let limit = usize::from(self.bearer.mtu() - 3);
+        if value.len() > limit {
+            return out.done(op, Err(OpError::TooLong { length: value.len(), limit }));
+        }
+        let pdu = AttPdu::from(WriteCmd { attribute_handle: handle.into(), attribute_value: Rest(value) });
+        self.write_commands.push_back((op, pdu.to_bytes()));
+        self.send_write_commands(out);
+    }
+
+    /// Hands write commands on while the controller keeps up.
+    pub(super) fn send_write_commands(&mut self, out: &mut Out<'_>) {
+        while out.acl.waiting(self.handle) < WRITE_WINDOW {
+            let Some((op, pdu)) = self.write_commands.pop_front() else { return };
+            self.send(ChannelId::Attribute, &pdu, out);
+            out.done(op, Ok(Output::Done));
+        }
+    }
+
+    /// Confirms one indication.
+    pub(super) fn confirm(&mut self, now: Instant, out: &mut Out<'_>) {
+        if self.unconfirmed == 0 {
+            return;
+        }
+        self.unconfirmed -= 1;
+        self.confirm_by = (self.unconfirmed > 0).then(|| now + CONFIRM_WITHIN);
+        self.send(ChannelId::Attribute, &AttPdu::from(HandleValueCfm {}).to_bytes(), out);
+    }
+
+    /// Gives a request up that was not sent; one that was finishes.
+    pub(super) fn cancel(&mut self, op: OpId) -> bool {
+        let before = self.waiting.len() + self.write_commands.len();
+        self.waiting.retain(|(waiting, _)| *waiting != op);
+        self.write_commands.retain(|(waiting, _)| *waiting != op);
+        self.waiting.len() + self.write_commands.len() < before
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        [self.bearer.deadline(), self.confirm_by].into_iter().flatten().min()
+    }
+
+    /// Acts on the deadlines that have passed; `true` when the link is to be given up.
+    pub(super) fn on_timeout(&mut self, now: Instant, out: &mut Out<'_>) -> bool {
+        if self.confirm_by.is_some_and(|deadline| deadline <= now) {
+            tracing::warn!(connection = self.id.0, "indication confirmed unread: its reader is too slow");
+            self.confirm(now, out);
+        }
+        let Some((op, request)) = self.bearer.on_timeout(now) else { return false };
+        tracing::warn!(connection = self.id.0, %request, "not answered; giving the link up");
+        self.running = None;
+        let waiting = std::mem::take(&mut self.waiting).into_iter().map(|(op, _)| op);
+        for op in std::iter::once(op).chain(waiting) {
+            out.done(op, Err(OpError::AttTimeout { after: TRANSACTION_TIMEOUT }));
+        }
+        true
+    }
+
+    /// The link is down: everybody who waits for it is told.
+    pub(super) fn close(mut self, reason: ErrorCode, out: &mut Out<'_>) -> Phase {
+        let settling = match &self.phase {
+            Phase::Settling(attempt) => Some(attempt.key),
+            _ => None,
+        };
+        let outstanding = self.bearer.close().into_iter();
+        let waiting = self.waiting.drain(..).map(|(op, _)| op);
+        let commands = self.write_commands.drain(..).map(|(op, _)| op);
+        let ops = outstanding.chain(waiting).chain(commands).filter(|op| Some(*op) != settling);
+        for op in ops {
+            out.done(op, Err(OpError::Disconnected { reason }));
+        }
+        for (op, wait) in self.waits {
+            match wait {
+                Wait::Disconnection => out.done(op, Ok(Output::Done)),
+                _ => out.done(op, Err(OpError::Disconnected { reason })),
+            }
+        }
+        self.phase
+    }
+
+    /// Takes a packet from the peer.
+    pub(super) fn on_packet(
+        &mut self,
+        now: Instant,
+        acl: &AclData<'_>,
+        packet: &HciPacket,
+        grant: impl Fn(&ParameterUnits) -> bool,
+        out: &mut Out<'_>,
+    ) -> Consequence {
+        let frame = match self.reassembly.on_packet(acl, packet) {
+            Err(dropped @ Dropped::CutOff(_)) => {
+                tracing::warn!(connection = self.id.0, %dropped, "dropped");
+                self.reassembly.take()
+            }
+            other => other,
+        };
+        match frame {
+            Ok(Some(frame)) => self.on_frame(now, &frame, grant, out),
+            Ok(None) => Consequence::default(),
+            Err(dropped) => {
+                tracing::warn!(connection = self.id.0, %dropped, "dropped");
+                Consequence::default()
+            }
+        }
+    }
+
+    fn on_frame(
+        &mut self,
+        now: Instant,
+        frame: &Frame,
+        grant: impl Fn(&ParameterUnits) -> bool,
+        out: &mut Out<'_>,
+    ) -> Consequence {
+        match frame.channel {
+            ChannelId::Attribute => {
+                return Consequence { settled: self.on_att(now, &frame.payload, out), parameters: None };
+            }
+            ChannelId::Signaling => {
+                let reaction = signaling::react(&frame.payload, self.role, grant);
+                if let Some(reply) = reaction.reply {
+                    self.answer(ChannelId::Signaling, &reply, out);
+                }
+                return Consequence { settled: false, parameters: reaction.parameters };
+            }
+            ChannelId::SecurityManager => {
+                // Whoever starts pairing is told that there is none; other PDUs answer nothing we asked.
+                if let Ok(SmpPdu::PairingRequest(_) | SmpPdu::SecurityRequest(_)) =
+                    SmpPdu::from_octets(&frame.payload)
+                {
+                    let refusal = PairingFailed { reason: PairingFailedReason::PairingNotSupported };
+                    self.answer(ChannelId::SecurityManager, &SmpPdu::from(refusal).to_bytes(), out);
+                }
+            }
+            channel => tracing::debug!(connection = self.id.0, %channel, "a frame for no channel of ours"),
+        }
+        Consequence::default()
+    }
+
+    /// Takes an ATT PDU; `true` when it ended the settling of the link.
+    fn on_att(&mut self, now: Instant, octets: &Bytes, out: &mut Out<'_>) -> bool {
+        let pdu = AttPdu::from_octets(octets).ok();
+        match self.bearer.on_pdu(octets, pdu.as_ref()) {
+            Received::Response(op) => return self.on_response(now, op, octets, out),
+            Received::Broken(op, request) => {
+                self.running = None;
+                let settled = self.finish(op, Err(GattError::malformed(request).into()), out);
+                self.start_next(now, out);
+                return settled;
+            }
+            Received::Notification => match pdu {
+                Some(AttPdu::HandleValueNtf(ntf)) => {
+                    out.value(
+                        self.id,
+                        ntf.attribute_handle.0,
+                        octets.slice_ref(ntf.attribute_value.0),
+                        false,
+                    );
+                }
+                Some(AttPdu::MultipleHandleValueNtf(ntf)) => {
+                    for value in ntf.values.iter() {
+                        // A value cut short by a lying length is no value ([Vol 3] Part F, 3.4.7.4).
+                        if usize::from(value.value.length) == value.value.value.0.len() {
+                            let octets = octets.slice_ref(value.value.value.0);
+                            out.value(self.id, value.attribute_handle.0, octets, false);
+                        }
+                    }
+                }
+                _ => {}
+            },
+            Received::Indication => {
+                if let Some(AttPdu::HandleValueInd(ind)) = pdu {
+                    self.on_indication(
+                        now,
+                        ind.attribute_handle.0,
+                        octets.slice_ref(ind.attribute_value.0),
+                        out,
+                    );
+                }
+            }
+            Received::Answer(answer) => {
+                let before = self.bearer.mtu();
+                self.answer(ChannelId::Attribute, &answer, out);
+                if answer.first() == Some(&0x03) && before != self.bearer.mtu() {
+                    out.events.push_back(Event::Mtu { connection: self.id, mtu: self.bearer.mtu() });
+                }
+            }
+            Received::Ignored(why) => {
+                tracing::debug!(connection = self.id.0, opcode = ?octets.first(), why, "ATT PDU ignored");
+            }
+        }
+        false
+    }
+
+    fn on_indication(&mut self, now: Instant, handle: u16, value: Bytes, out: &mut Out<'_>) {
+        if self.unconfirmed >= MOST_UNCONFIRMED {
+            tracing::warn!(
+                connection = self.id.0,
+                handle,
+                "indication dropped: the peer does not wait for confirmations"
+            );
+            return;
+        }
+        self.unconfirmed += 1;
+        self.confirm_by.get_or_insert(now + CONFIRM_WITHIN);
+        out.value(self.id, handle, value, true);
+    }
+
+    fn on_response(&mut self, now: Instant, op: OpId, octets: &Bytes, out: &mut Out<'_>) -> bool {
+        let Some(mut running) = self.running.take() else { return false };
+        let request = AttOpcode(octets.first().map_or(0, |code| code.saturating_sub(1)));
+        let step = match Response::new(octets) {
+            Ok(response) => running.on_response(response),
+            Err(_) => Err(GattError::malformed(request)),
+        };
+        let settled = match step {
+            Ok(Step::Send(pdu)) => {
+                self.running = Some(running);
+                self.request(now, op, &pdu, out);
+                return false;
+            }
+            Ok(Step::Done(outcome)) => {
+                if let Outcome::Mtu(mtu) = outcome {
+                    self.bearer.set_mtu(mtu);
+                    if matches!(self.phase, Phase::Ready) {
+                        out.events.push_back(Event::Mtu { connection: self.id, mtu });
+                    }
+                }
+                self.finish(op, Ok(Output::Gatt(outcome)), out)
+            }
+            Err(error) => self.finish(op, Err(error.into()), out),
+        };
+        self.start_next(now, out);
+        settled
+    }
+
+    /// A procedure is over. The one that settles the link is nobody's: a peer that refuses the exchange of the MTU
+    /// keeps the default.
+    fn finish(&mut self, op: OpId, result: Result<Output, OpError>, out: &mut Out<'_>) -> bool {
+        if matches!(&self.phase, Phase::Settling(attempt) if attempt.key == op) {
+            return true;
+        }
+        out.done(op, result);
+        false
+    }
+
+    fn start_next(&mut self, now: Instant, out: &mut Out<'_>) {
+        if !self.bearer.is_idle() {
+            return;
+        }
+        if let Some((op, mut procedure)) = self.waiting.pop_front() {
+            tracing::debug!(connection = self.id.0, op = op.0, procedure = procedure.name(), "starts");
+            let pdu = procedure.start(self.bearer.mtu());
+            self.running = Some(procedure);
+            self.request(now, op, &pdu, out);
+        }
+    }
+
+    fn request(&mut self, now: Instant, op: OpId, pdu: &[u8], out: &mut Out<'_>) {
+        self.bearer.on_request(now, op, pdu);
+        self.send(ChannelId::Attribute, pdu, out);
+    }
+
+    /// Sends what the peer asked for, unless it asks faster than it takes.
+    fn answer(&self, channel: ChannelId, payload: &[u8], out: &mut Out<'_>) {
+        if out.acl.waiting(self.handle) < ANSWER_WINDOW {
+            self.send(channel, payload, out);
+        } else {
+            tracing::warn!(connection = self.id.0, "answer dropped: the peer asks faster than it listens");
+        }
+    }
+
+    fn send(&self, channel: ChannelId, payload: &[u8], out: &mut Out<'_>) {
+        let packets = fragment::fragments(self.handle, out.acl.packet_length(), channel, payload);
+        out.acl.push(self.handle, packets);
+    }
+}
+
+/// Where a link puts what it has to send and to say.
+pub(super) struct Out<'a> {
+    pub(super) acl: &'a mut AclFlow,
+    pub(super) events: &'a mut VecDeque<Event>,
+}
+
+impl Out<'_> {
+    pub(super) fn done(&mut self, op: OpId, result: Result<Output, OpError>) {
+        self.events.push_back(Event::OpDone { op, result });
+    }
+
+    fn value(&mut self, connection: ConnectionId, handle: u16, value: Bytes, indication: bool) {
+        self.events.push_back(Event::Value { connection, handle, value, indication });
+    }
+}

@@ -1,0 +1,439 @@
+//! The whole stack as one value: it is given times, packets and requests, and gives packets, events and a deadline.
+//!
+//! [`Host`] only routes. What a packet means is known in the layers below; nothing here reads a clock, draws a random
+//! number of its own or waits. All work happens in `handle_*`, [`submit`](Host::submit) and [`cancel`](Host::cancel);
+//! the three `poll_*` only hand out what is ready, so there is no order in which they have to be called.
+
+mod config;
+mod controller;
+mod event;
+mod link;
+mod request;
+
+pub use config::{HostConfig, ParameterPolicy};
+pub use event::{Event, Sighting};
+pub use request::{ConnectionId, ConnectionInfo, LinkTiming, OpError, OpId, Output, Request};
+
+use crate::gap::connect::{Attempt, Connector};
+use crate::gap::report::Assembler;
+use crate::gap::scan::{ScanSupport, Scanner};
+use crate::hci::acl::AclData;
+use crate::hci::acl_flow::AclFlow;
+use crate::hci::command::{self, HciCommand};
+use crate::hci::command_flow::CommandFlow;
+use crate::hci::{
+    ConnectionHandle, ControllerInfo, ErrorCode, Initialization, OwnAddressType, ParameterUnits,
+};
+use crate::transports::{HciPacket, PacketIndicator};
+use crate::{BdAddr, Instant};
+use link::{Link, Out, Phase, Wait};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// The host. See the [module](self).
+///
+/// ```
+/// use baretooth::Instant;
+/// use baretooth::host::{Host, HostConfig};
+/// let mut host = Host::new(HostConfig::new([0; 32]), Instant::START);
+/// let reset = host.poll_transmit().expect("the first thing it wants to say");
+/// assert_eq!(reset.as_slice(), [0x01, 0x03, 0x0C, 0x00]);
+/// ```
+pub struct Host {
+    config: HostConfig,
+    state: State,
+    info: Option<ControllerInfo>,
+    commands: CommandFlow<Owner>,
+    acl: AclFlow,
+    scanner: Scanner,
+    /// Scans in progress.
+    scans: BTreeSet<OpId>,
+    assembler: Assembler,
+    connector: Connector<OpId>,
+    links: BTreeMap<ConnectionHandle, Link>,
+    transmit: VecDeque<HciPacket>,
+    events: VecDeque<Event>,
+    next_op: u64,
+    next_connection: u32,
+    random_address: BdAddr,
+}
+
+/// Whether the controller can be worked with.
+#[derive(Debug)]
+enum State {
+    Initializing(Initialization),
+    Ready,
+    Failed(OpError),
+}
+
+/// Who wants the answer to a command.
+#[derive(Clone, Copy, Debug)]
+enum Owner {
+    Init,
+    Scan,
+    Connect,
+    /// A request on a link; with a wait, an event answers it after the command's status.
+    Link(ConnectionHandle, OpId, Option<Wait>),
+    /// A raw command.
+    User(OpId),
+    /// Nobody.
+    Housekeeping,
+}
+
+/// Why the host wants to be called at a certain time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A command has to be answered by then ([Vol 4] Part E, 4.4).
+    Command,
+    /// An attempt to connect ends then.
+    Connect,
+    /// An ATT transaction ends then ([Vol 3] Part F, 3.3.3), or an indication is confirmed.
+    Link,
+}
+
+impl Host {
+    /// A host that begins to initialise its controller.
+    pub fn new(config: HostConfig, now: Instant) -> Self {
+        let mut octets = [0; 6];
+        ChaCha20Rng::from_seed(config.seed).fill_bytes(&mut octets);
+        // Random static: the two upper bits are 11 ([Vol 6] Part B, 1.3.2.1).
+        octets[5] |= 0xC0;
+        let limit = config.command_timeout;
+        let mut host = Self {
+            state: State::Ready,
+            info: None,
+            commands: CommandFlow::new(limit),
+            acl: AclFlow::default(),
+            scanner: Scanner::default(),
+            scans: BTreeSet::new(),
+            assembler: Assembler::default(),
+            connector: Connector::new(limit),
+            links: BTreeMap::new(),
+            transmit: VecDeque::new(),
+            events: VecDeque::new(),
+            next_op: 1,
+            next_connection: 1,
+            random_address: BdAddr(octets),
+            config,
+        };
+        host.initialize();
+        host.pump(now);
+        host
+    }
+
+    /// What is known of the controller, once it is initialised.
+    pub fn controller(&self) -> Option<&ControllerInfo> {
+        self.info.as_ref()
+    }
+
+    /// Takes a packet from the controller. Whatever it says, this does not fail.
+    pub fn handle_packet(&mut self, now: Instant, packet: HciPacket) {
+        match packet.indicator() {
+            PacketIndicator::Event => self.handle_event(now, &packet),
+            PacketIndicator::AclData => self.handle_acl(now, &packet),
+            other => tracing::debug!(?other, "packet of a kind that is not used here"),
+        }
+        self.pump(now);
+    }
+
+    /// Acts on every deadline that has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((owner, opcode)) = self.commands.on_timeout(now) {
+            tracing::warn!(%opcode, "not answered");
+            self.on_answer(now, owner, opcode, None);
+        }
+        if let Some(ended) = self.connector.on_timeout(now) {
+            self.on_attempt_ended(now, ended, None);
+        }
+        let due = |(handle, link): (&ConnectionHandle, &Link)| {
+            link.deadline().is_some_and(|deadline| deadline <= now).then_some(*handle)
+        };
+        let handles: Vec<_> = self.links.iter().filter_map(due).collect();
+        for handle in handles {
+            let given_up = self.on_link(handle, |link, out| link.on_timeout(now, out)).unwrap_or(false);
+            if given_up {
+                self.disconnect(handle, ErrorCode::RemoteUserTerminatedConnection);
+            }
+        }
+        self.pump(now);
+    }
+
+    /// Begins a request. Its end is an [`Event::OpDone`] with the number returned here.
+    pub fn submit(&mut self, now: Instant, request: impl Into<Request>) -> OpId {
+        let op = OpId(self.next_op);
+        self.next_op += 1;
+        let begun = match &self.state {
+            State::Ready => self.begin(now, op, request.into()),
+            State::Initializing(_) => Err(OpError::NotReady),
+            State::Failed(error) => Err(error.clone()),
+        };
+        if let Err(error) = begun {
+            self.done(op, Err(error));
+        }
+        self.pump(now);
+        op
+    }
+
+    /// Gives a request up. What was not sent is removed and fails with [`OpError::Cancelled`]; a scan and an attempt
+    /// to connect are ended at the controller first; what was sent to a peer finishes.
+    pub fn cancel(&mut self, now: Instant, op: OpId) {
+        if self.scans.remove(&op) {
+            self.scanner.unsubscribe(op.0);
+            self.done(op, Err(OpError::Cancelled));
+        }
+        if let Some(ended) = self.connector.cancel(op) {
+            self.on_attempt_ended(now, ended, None);
+        }
+        let settling =
+            |link: &&mut Link| matches!(&link.phase, Phase::Settling(attempt) if attempt.key == op);
+        if let Some(link) = self.links.values_mut().find(settling) {
+            link.phase = Phase::Unwanted(op);
+            let handle = link.handle;
+            self.disconnect(handle, ErrorCode::RemoteUserTerminatedConnection);
+        }
+        if self.links.values_mut().any(|link| link.cancel(op)) {
+            self.done(op, Err(OpError::Cancelled));
+        }
+        self.pump(now);
+    }
+
+    /// The next packet for the controller.
+    pub fn poll_transmit(&mut self) -> Option<HciPacket> {
+        self.transmit.pop_front()
+    }
+
+    /// The next thing to know.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called, and why.
+    pub fn poll_timeout(&self) -> Option<(Instant, Reason)> {
+        let command = self.commands.deadline().map(|at| (at, Reason::Command));
+        let connect = self.connector.deadline().map(|at| (at, Reason::Connect));
+        let link = self.links.values().filter_map(Link::deadline).min().map(|at| (at, Reason::Link));
+        [command, connect, link].into_iter().flatten().min()
+    }
+
+    /// Ends scans, attempts and links, as far as the controller still answers. [`is_idle`](Self::is_idle) says when.
+    pub fn wind_down(&mut self, now: Instant) {
+        let attempts: Vec<_> = self.connector.keys().collect();
+        let scans: Vec<_> = self.scans.iter().copied().collect();
+        for op in scans.into_iter().chain(attempts) {
+            self.cancel(now, op);
+        }
+        let handles: Vec<_> = self.links.keys().copied().collect();
+        for handle in handles {
+            self.disconnect(handle, ErrorCode::RemoteUserTerminatedConnection);
+        }
+        self.pump(now);
+    }
+
+    /// Whether there is no scan, no attempt, no link, and no command that the controller has to answer.
+    pub fn is_idle(&self) -> bool {
+        let controller_idle =
+            self.scanner.is_idle() && !self.connector.is_initiating() && self.commands.is_idle();
+        self.transmit.is_empty() && self.links.is_empty() && controller_idle
+    }
+
+    fn initialize(&mut self) {
+        let mut initialization = Initialization::new(self.random_address, self.config.legacy_only);
+        self.commands.push(Owner::Init, initialization.start());
+        self.state = State::Initializing(initialization);
+    }
+
+    fn begin(&mut self, now: Instant, op: OpId, request: Request) -> Result<(), OpError> {
+        match request {
+            Request::Scan(options) => {
+                let invalid = |_| OpError::Invalid("no controller takes this scan interval or window");
+                self.scanner.subscribe(op.0, options).map_err(invalid)?;
+                self.scans.insert(op);
+                Ok(())
+            }
+            Request::Connect { address, options } => {
+                if options.parameters.units().is_none() {
+                    return Err(OpError::Invalid(
+                        "the specification does not allow these connection parameters",
+                    ));
+                }
+                if self.connector.is_connecting(address)
+                    || self.links.values().any(|link| link.peer == address)
+                {
+                    return Err(OpError::AlreadyConnected);
+                }
+                self.connector.push(Attempt { key: op, address, options, retried: false });
+                Ok(())
+            }
+            Request::Disconnect { connection, reason } => {
+                let handle = self.handle_of(connection)?;
+                let command = command::Disconnect { connection_handle: handle, reason };
+                self.command_on(handle, op, Some(Wait::Disconnection), command)
+            }
+            Request::Gatt { connection, procedure } => {
+                let handle = self.handle_of(connection)?;
+                self.on_link(handle, |link, out| link.submit(now, op, procedure, out));
+                Ok(())
+            }
+            Request::WriteCommand { connection, handle: attribute, value } => {
+                let handle = self.handle_of(connection)?;
+                self.on_link(handle, |link, out| link.write_command(op, attribute, &value, out));
+                Ok(())
+            }
+            Request::Confirm { connection } => {
+                let handle = self.handle_of(connection)?;
+                self.on_link(handle, |link, out| link.confirm(now, out));
+                self.done(op, Ok(Output::Done));
+                Ok(())
+            }
+            Request::ReadRssi { connection } => {
+                let handle = self.handle_of(connection)?;
+                self.command_on(handle, op, None, command::ReadRssi { connection_handle: handle })
+            }
+            Request::ReadPhy { connection } => {
+                let handle = self.handle_of(connection)?;
+                self.command_on(handle, op, None, command::LeReadPhy { connection_handle: handle })
+            }
+            Request::SetPhy { connection, tx, rx } => {
+                let handle = self.handle_of(connection)?;
+                let command = command::LeSetPhy {
+                    connection_handle: handle,
+                    all_phys: u8::from(tx == 0) | u8::from(rx == 0) << 1,
+                    tx_phys: tx,
+                    rx_phys: rx,
+                    phy_options: 0,
+                };
+                self.command_on(handle, op, Some(Wait::Phy), command)
+            }
+            Request::UpdateParameters { connection, parameters } => {
+                let handle = self.handle_of(connection)?;
+                let invalid =
+                    OpError::Invalid("the specification does not allow these connection parameters");
+                let units = parameters.units().ok_or(invalid)?;
+                self.command_on(handle, op, Some(Wait::Timing), update(handle, &units))
+            }
+            Request::ReadRemoteVersion { connection } => {
+                let handle = self.handle_of(connection)?;
+                let command = command::ReadRemoteVersionInformation { connection_handle: handle };
+                self.command_on(handle, op, Some(Wait::Version), command)
+            }
+            Request::ReadRemoteFeatures { connection } => {
+                let handle = self.handle_of(connection)?;
+                let command = command::LeReadRemoteFeaturesPage0 { connection_handle: handle };
+                self.command_on(handle, op, Some(Wait::Features), command)
+            }
+            Request::Command { opcode, parameters } => {
+                let too_long = OpError::Invalid("a command has at most 255 octets of parameters");
+                let packet = HciPacket::command(opcode.0, &parameters).map_err(|_| too_long)?;
+                self.commands.push(Owner::User(op), packet);
+                Ok(())
+            }
+        }
+    }
+
+    fn handle_acl(&mut self, now: Instant, packet: &HciPacket) {
+        let Ok(acl) = AclData::parse(packet.as_slice()) else { return };
+        let policy = self.config.parameter_policy;
+        let grant = |wanted: &ParameterUnits| policy.grants(wanted);
+        let consequence = self.on_link(acl.handle, |link, out| link.on_packet(now, &acl, packet, grant, out));
+        let Some(consequence) = consequence else {
+            tracing::debug!(handle = %acl.handle, "data of no link");
+            return;
+        };
+        if consequence.settled {
+            self.on_settled(acl.handle);
+        }
+        if let Some(units) = consequence.parameters {
+            self.housekeeping(update(acl.handle, &units));
+        }
+    }
+
+    /// Lets every part send what it may send now.
+    fn pump(&mut self, now: Instant) {
+        if let (State::Ready, Some(info)) = (&self.state, &self.info) {
+            let extended = info.extended;
+            if self.connector.is_blocked() {
+                self.scanner.pause();
+            }
+            if let Some(packet) = self.connector.poll_command(now, extended, !self.scanner.is_scanning()) {
+                self.commands.push(Owner::Connect, packet);
+            }
+            if !self.connector.is_blocked() && !self.connector.is_initiating() {
+                self.scanner.resume();
+            }
+            let support = ScanSupport {
+                extended,
+                coded: info.features.coded_phy(),
+                own_address_type: OwnAddressType::Random,
+            };
+            if let Some(packet) = self.scanner.poll_command(&support) {
+                self.commands.push(Owner::Scan, packet);
+            }
+            while let Some(outcome) = self.scanner.poll_outcome() {
+                self.on_scan_outcome(outcome);
+            }
+        }
+        while let Some(packet) = self.commands.pump(now) {
+            self.transmit.push_back(packet);
+        }
+        while let Some(packet) = self.acl.pump() {
+            self.transmit.push_back(packet);
+        }
+    }
+
+    fn done(&mut self, op: OpId, result: Result<Output, OpError>) {
+        self.events.push_back(Event::OpDone { op, result });
+    }
+
+    fn handle_of(&self, connection: ConnectionId) -> Result<ConnectionHandle, OpError> {
+        let mut links = self.links.values();
+        let link = links.find(|link| link.id == connection && matches!(link.phase, Phase::Ready));
+        link.map(|link| link.handle).ok_or(OpError::NotConnected)
+    }
+
+    fn on_link<T>(
+        &mut self,
+        handle: ConnectionHandle,
+        act: impl FnOnce(&mut Link, &mut Out<'_>) -> T,
+    ) -> Option<T> {
+        let link = self.links.get_mut(&handle)?;
+        Some(act(link, &mut Out { acl: &mut self.acl, events: &mut self.events }))
+    }
+
+    fn command_on<'a>(
+        &mut self,
+        handle: ConnectionHandle,
+        op: OpId,
+        wait: Option<Wait>,
+        command: impl HciCommand<'a>,
+    ) -> Result<(), OpError> {
+        let packet = command.to_packet().map_err(|_| OpError::Invalid("the command is too long"))?;
+        self.commands.push(Owner::Link(handle, op, wait), packet);
+        Ok(())
+    }
+
+    /// A command whose outcome nobody waits for.
+    fn housekeeping<'a>(&mut self, command: impl HciCommand<'a>) {
+        match command.to_packet() {
+            Ok(packet) => self.commands.push(Owner::Housekeeping, packet),
+            Err(error) => tracing::warn!(%error, "command not sent"),
+        }
+    }
+
+    fn disconnect(&mut self, handle: ConnectionHandle, reason: ErrorCode) {
+        self.housekeeping(command::Disconnect { connection_handle: handle, reason });
+    }
+}
+
+fn update(handle: ConnectionHandle, units: &ParameterUnits) -> command::LeConnectionUpdate {
+    command::LeConnectionUpdate {
+        connection_handle: handle,
+        connection_interval_min: units.interval_min,
+        connection_interval_max: units.interval_max,
+        max_latency: units.latency,
+        supervision_timeout: units.timeout,
+        min_ce_length: 0,
+        max_ce_length: 0,
+    }
+}

@@ -1,0 +1,262 @@
+//! What a user may ask of the host, and what comes of it.
+
+use crate::gap::connect::{ConnectOptions, ConnectionParameters};
+use crate::gap::scan::ScanOptions;
+use crate::gatt::GattError;
+use crate::gatt::procedure::{Outcome, Running};
+use crate::hci::{ErrorCode, InitError, LeFeatures, Opcode, Phy};
+use crate::{Address, hci::Role};
+use bytes::Bytes;
+use std::fmt;
+use std::time::Duration;
+
+/// One request in progress. Never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpId(pub u64);
+
+/// One link, from its beginning to its end. Unlike the controller's handle it is never used again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u32);
+
+impl fmt::Debug for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection {}", self.0)
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// A request to the host.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Request {
+    /// Report advertisers until the request is cancelled.
+    Scan(ScanOptions),
+    /// Make a link, MTU exchange included.
+    Connect {
+        /// The peer.
+        address: Address,
+        /// How.
+        options: ConnectOptions,
+    },
+    /// End a link.
+    Disconnect {
+        /// Which.
+        connection: ConnectionId,
+        /// What the peer is told; 0x13 is the usual.
+        reason: ErrorCode,
+    },
+    /// Run a GATT procedure; those of one link take turns.
+    Gatt {
+        /// On which link.
+        connection: ConnectionId,
+        /// What.
+        procedure: Running,
+    },
+    /// Write without response. Done when the link's queue has taken it.
+    WriteCommand {
+        /// On which link.
+        connection: ConnectionId,
+        /// The value's handle.
+        handle: u16,
+        /// At most ATT_MTU - 3 octets.
+        value: Bytes,
+    },
+    /// An indication has reached its reader: confirm it.
+    Confirm {
+        /// On which link.
+        connection: ConnectionId,
+    },
+    /// Ask for the strength of the link's signal.
+    ReadRssi {
+        /// Of which link.
+        connection: ConnectionId,
+    },
+    /// Ask which PHYs the link uses.
+    ReadPhy {
+        /// Of which link.
+        connection: ConnectionId,
+    },
+    /// Ask for other PHYs; masks with bit 0 for 1M, 1 for 2M, 2 for Coded.
+    SetPhy {
+        /// On which link.
+        connection: ConnectionId,
+        /// For sending.
+        tx: u8,
+        /// For receiving.
+        rx: u8,
+    },
+    /// Ask for other timing.
+    UpdateParameters {
+        /// On which link.
+        connection: ConnectionId,
+        /// The timing wanted.
+        parameters: ConnectionParameters,
+    },
+    /// Ask the peer's controller for its version.
+    ReadRemoteVersion {
+        /// On which link.
+        connection: ConnectionId,
+    },
+    /// Ask the peer's controller for its features.
+    ReadRemoteFeatures {
+        /// On which link.
+        connection: ConnectionId,
+    },
+    /// Any HCI command, a vendor's for example.
+    Command {
+        /// Its opcode.
+        opcode: Opcode,
+        /// Its parameters, at most 255 octets.
+        parameters: Bytes,
+    },
+}
+
+/// What is known of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// The link.
+    pub connection: ConnectionId,
+    /// Our role.
+    pub role: Role,
+    /// The peer.
+    pub peer: Address,
+    /// ATT_MTU agreed on.
+    pub mtu: u16,
+    /// The timing in use.
+    pub timing: LinkTiming,
+}
+
+/// The timing of a link as the controllers agreed on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkTiming {
+    /// Time between connection events.
+    pub interval: Duration,
+    /// Connection events the peripheral may skip.
+    pub latency: u16,
+    /// Silence after which the link is lost.
+    pub supervision_timeout: Duration,
+}
+
+impl LinkTiming {
+    /// From the units of HCI events: 1.25 ms and 10 ms.
+    pub(super) fn from_units(interval: u16, latency: u16, timeout: u16) -> Self {
+        Self {
+            interval: Duration::from_micros(u64::from(interval) * 1250),
+            latency,
+            supervision_timeout: Duration::from_millis(u64::from(timeout) * 10),
+        }
+    }
+}
+
+/// The result of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Done, and nothing to say.
+    Done,
+    /// A link is up.
+    Connected(ConnectionInfo),
+    /// The result of a GATT procedure.
+    Gatt(Outcome),
+    /// dBm; `None` when the controller does not know.
+    Rssi(Option<i8>),
+    /// The PHYs of sending and receiving.
+    Phy {
+        /// Of sending.
+        tx: Phy,
+        /// Of receiving.
+        rx: Phy,
+    },
+    /// The timing agreed on.
+    Timing(LinkTiming),
+    /// Version of the peer's controller.
+    RemoteVersion {
+        /// Version of the core specification, as in the assigned numbers.
+        version: u8,
+        /// Who made it.
+        company_identifier: u16,
+        /// Their revision.
+        subversion: u16,
+    },
+    /// Features of the peer's controller.
+    RemoteFeatures(LeFeatures),
+    /// Return parameters of a command, the status first.
+    Return(Bytes),
+}
+
+/// Why a request failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpError {
+    /// The controller refused.
+    #[error("the controller refused {command}: {status} (0x{code:02X})", code = status.0)]
+    Controller {
+        /// What it was told.
+        command: Opcode,
+        /// What it said.
+        status: ErrorCode,
+    },
+    /// The controller did not answer.
+    #[error("the controller did not answer {command} within {after:?}")]
+    ControllerSilent {
+        /// What it was told.
+        command: Opcode,
+        /// How long it had.
+        after: Duration,
+    },
+    /// The controller cannot be used.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// The link is down.
+    #[error("disconnected: {reason} (0x{code:02X})", code = reason.0)]
+    Disconnected {
+        /// Why.
+        reason: ErrorCode,
+    },
+    /// The peer was not heard.
+    #[error("not heard within {after:?}")]
+    ConnectTimeout {
+        /// How long we listened.
+        after: Duration,
+    },
+    /// There is a link to this peer, or one is being made.
+    #[error("already connected or connecting")]
+    AlreadyConnected,
+    /// A GATT procedure failed.
+    #[error(transparent)]
+    Gatt(#[from] GattError),
+    /// The peer answered no ATT request in time; the link is being ended.
+    #[error("the peer did not answer within {after:?}; the link is given up")]
+    AttTimeout {
+        /// How long it had.
+        after: Duration,
+    },
+    /// No such link.
+    #[error("not connected")]
+    NotConnected,
+    /// Cancelled by whoever asked.
+    #[error("cancelled")]
+    Cancelled,
+    /// The value is longer than one PDU carries.
+    #[error("{length} octets are more than the {limit} that fit; use a write with response")]
+    TooLong {
+        /// Octets of the value.
+        length: usize,
+        /// Octets that fit.
+        limit: usize,
+    },
+    /// An argument that the specification does not allow.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The controller reported a fault and was reset.
+    #[error("the controller reported hardware error 0x{0:02X} and was reset")]
+    HardwareError(u8),
+    /// The controller is not initialised yet.
+    #[error("the controller is not ready")]
+    NotReady,
+}
