@@ -1,0 +1,276 @@
+//! One controller in use.
+
+use super::{Error, Peer};
+use crate::driver::{self, Failure, Message, Shared, Tap};
+use crate::gap::connect::ConnectOptions;
+use crate::hci::{ControllerInfo, Opcode};
+use crate::host::{Host, HostConfig, Output, ParameterPolicy, Request};
+use crate::transports::{AdapterSpec, AnyTransport, Transport};
+use crate::{Address, Instant};
+use bytes::Bytes;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// A controller that is initialised and ready. Cheap to clone; all clones are the same adapter.
+///
+/// When the last clone and everything made from it (peers, streams) is dropped, scans and links are ended and the
+/// transport is closed, in the background; [`close`](Self::close) does the same and waits for it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), baretooth::Error> {
+/// use baretooth::Adapter;
+/// let adapter = Adapter::open("sim").await?;
+/// println!("{}", adapter.controller().random_address);
+/// adapter.close().await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Adapter {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// How an adapter is opened.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct AdapterBuilder {
+    capture: Option<PathBuf>,
+    seed: Option<[u8; 32]>,
+    mtu: Option<u16>,
+    legacy_only: bool,
+    parameter_policy: ParameterPolicy,
+}
+
+impl Adapter {
+    /// Opens an adapter by its name, such as `tcp:localhost:9001`, `unix:/run/hci.sock` or `sim`; see
+    /// [`AdapterSpec`].
+    ///
+    /// # Errors
+    /// When the name is wrong, the adapter cannot be reached, or its controller cannot be used.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes what was opened.
+    pub async fn open(name: &str) -> Result<Self, Error> {
+        Self::builder().open(name).await
+    }
+
+    /// Opens with options.
+    pub fn builder() -> AdapterBuilder {
+        AdapterBuilder::default()
+    }
+
+    /// What the controller said of itself.
+    pub fn controller(&self) -> &ControllerInfo {
+        &self.shared.controller
+    }
+
+    /// The transport, as its name in [`AdapterSpec`]'s notation where it has one.
+    pub fn description(&self) -> &str {
+        &self.shared.description
+    }
+
+    /// Connects with default options.
+    ///
+    /// # Errors
+    /// As [`connect_with`](Self::connect_with).
+    ///
+    /// # Cancel safety
+    /// As [`connect_with`](Self::connect_with).
+    pub async fn connect(&self, address: Address) -> Result<Peer, Error> {
+        self.connect_with(address, ConnectOptions::new()).await
+    }
+
+    /// Connects to a peer that advertises or will, MTU exchange included. No scan is needed before. Several attempts
+    /// at once take turns, each with its own time; scanning goes on meanwhile or pauses, as the controller wants it.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when the peer is not heard in time, [`Error::Controller`] when the controller refuses,
+    /// [`Error::Disconnected`] when the link breaks before it is ready, [`Error::Invalid`] for a peer to which there
+    /// is a link already, or parameters that the specification does not allow. An establishment that fails with 0x3E
+    /// is tried once more first.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the attempt at the controller, and ends a link that comes up all the same.
+    pub async fn connect_with(&self, address: Address, options: ConnectOptions) -> Result<Peer, Error> {
+        let operation = || format!("connecting to {address}");
+        let request = Request::Connect { address, options };
+        match self.shared.submit(request).await.map_err(|failure| Error::of(operation(), failure))? {
+            Output::Connected(info) => {
+                let links = self.shared.links.borrow();
+                let state = links.iter().find(|state| state.connection == info.connection);
+                match state {
+                    Some(state) => Ok(Peer::new(self.shared.clone(), state.clone())),
+                    // It went down before we looked.
+                    None => Ok(Peer::new(self.shared.clone(), Arc::new(driver::LinkState::gone(info)))),
+                }
+            }
+            _ => Err(Error::of(operation(), Failure::Closed)),
+        }
+    }
+
+    /// Addresses of the peers to which there are links.
+    pub fn connections(&self) -> Vec<Address> {
+        self.shared.links.borrow().iter().map(|state| state.peer).collect()
+    }
+
+    /// Sends any HCI command, a vendor's for example, and returns what Command Complete returned, the status first;
+    /// for a command that is answered by Command Status, the status alone. At most 255 octets of parameters.
+    ///
+    /// # Errors
+    /// [`Error::Controller`] when it is not answered. A refusal is an answer.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses the answer; the command may be sent all the same.
+    pub async fn command(&self, opcode: Opcode, parameters: impl Into<Bytes>) -> Result<Bytes, Error> {
+        let operation = || format!("{opcode}");
+        let request = Request::Command { opcode, parameters: parameters.into() };
+        match self.shared.submit(request).await.map_err(|failure| Error::of(operation(), failure))? {
+            Output::Return(octets) => Ok(octets),
+            _ => Ok(Bytes::new()),
+        }
+    }
+
+    /// Ends scans and links, flushes the capture and closes the transport. Everything that still waits fails with
+    /// [`Error::Closed`]. Takes at most about two seconds.
+    ///
+    /// # Cancel safety
+    /// The adapter is closed all the same.
+    pub async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        self.shared.tell(Message::Close(reply));
+        let _ = closed.await;
+    }
+
+    /// Waits until the adapter is lost or closed, and says why.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn closed(&self) -> Error {
+        let mut ended = self.shared.ended.clone();
+        let _ = ended.wait_for(Option::is_some).await;
+        Error::of("the session", self.shared.failure())
+    }
+}
+
+impl AdapterBuilder {
+    /// Writes every packet to a file in btsnoop format, which Wireshark and btmon read.
+    pub fn capture(mut self, path: impl Into<PathBuf>) -> Self {
+        self.capture = Some(path.into());
+        self
+    }
+
+    /// Makes the session repeatable: everything random follows from the seed, and the capture's clock starts in 1970.
+    /// For tests; whoever knows the seed knows the keys.
+    pub fn seed(mut self, seed: u64) -> Self {
+        let mut octets = [0; 32];
+        octets[..8].copy_from_slice(&seed.to_le_bytes());
+        self.seed = Some(octets);
+        self
+    }
+
+    /// Longest ATT PDU to offer, 23 to 517 (the default).
+    pub fn mtu(mut self, mtu: u16) -> Self {
+        self.mtu = Some(mtu);
+        self
+    }
+
+    /// Keeps away from the extended commands even where the controller has them.
+    pub fn legacy_only(mut self, legacy_only: bool) -> Self {
+        self.legacy_only = legacy_only;
+        self
+    }
+
+    /// What to answer when a peer asks for other connection parameters; by default it gets what the specification
+    /// allows.
+    pub fn parameter_policy(mut self, policy: ParameterPolicy) -> Self {
+        self.parameter_policy = policy;
+        self
+    }
+
+    /// Opens an adapter by its name; see [`Adapter::open`].
+    ///
+    /// # Errors
+    /// As [`Adapter::open`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes what was opened.
+    pub async fn open(self, name: &str) -> Result<Adapter, Error> {
+        let spec: AdapterSpec = name.parse()?;
+        match &spec {
+            AdapterSpec::Sim => {
+                let seed = self.seed.map_or(0, |seed| u64::from(seed[0]));
+                self.open_with(crate::sim::demo(seed)).await
+            }
+            AdapterSpec::Replay(_) => Err(Error::unsupported(&spec, "replaying captures is not built yet")),
+            _ => self.open_with(open(&spec).await?).await,
+        }
+    }
+
+    /// Opens whatever carries HCI packets.
+    ///
+    /// # Errors
+    /// [`Error::Controller`] when the controller cannot be used, [`Error::Transport`] when the way to it breaks,
+    /// [`Error::Invalid`] when the capture file cannot be written.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the transport.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn open_with(self, transport: impl Transport) -> Result<Adapter, Error> {
+        let tap = match &self.capture {
+            Some(path) => {
+                Some(Tap::create(path, self.capture_start()).map_err(|error| Error::capture(&error))?)
+            }
+            None => None,
+        };
+        let description = transport.description();
+        let operation = format!("opening {description}");
+        let mut config = HostConfig::new(self.seed_octets(&operation)?)
+            .legacy_only(self.legacy_only)
+            .parameter_policy(self.parameter_policy);
+        if let Some(mtu) = self.mtu {
+            config = config.mtu(mtu);
+        }
+        let host = Host::new(config, Instant::START);
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let (started, ready) = oneshot::channel();
+        let (ended, end) = watch::channel(None);
+        let (links, up) = watch::channel(Vec::new());
+        // The one place where the library starts a task.
+        #[allow(clippy::disallowed_methods)]
+        tokio::spawn(driver::run(transport, host, tap, inbox, started, ended, links));
+        let controller = ready.await.unwrap_or(Err(Failure::Closed));
+        let controller = controller.map_err(|failure| Error::of(operation, failure))?;
+        Ok(Adapter { shared: Arc::new(Shared::new(messages, controller, description, end, up)) })
+    }
+
+    fn seed_octets(&self, operation: &str) -> Result<[u8; 32], Error> {
+        if let Some(seed) = self.seed {
+            return Ok(seed);
+        }
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| Error::Invalid {
+            operation: operation.to_owned(),
+            cause: format!("the operating system gives no random numbers: {error}"),
+        })?;
+        Ok(seed)
+    }
+
+    /// Wall-clock time of the session's beginning, which only the capture shows.
+    fn capture_start(&self) -> Duration {
+        if self.seed.is_some() {
+            return Duration::ZERO;
+        }
+        #[allow(clippy::disallowed_methods)] // the capture is for people, and never read back by the host
+        let now = std::time::SystemTime::now();
+        now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+async fn open(spec: &AdapterSpec) -> Result<AnyTransport, Error> {
+    crate::transports::open(spec)
+        .await
+        .map_err(|source| Error::Transport { operation: format!("opening {spec}"), source })
+}

@@ -1,0 +1,279 @@
+//! The one error of the public API, by who must act on it.
+
+use crate::att::AttError;
+use crate::driver::{CaptureError, Failure};
+use crate::gatt::{GattError, LookupError};
+use crate::hci::{ErrorCode, Opcode};
+use crate::host::OpError;
+use crate::transports::{AdapterSpec, SpecError, TransportError};
+use std::time::Duration;
+
+/// Why an operation failed. Each message names the operation and its object, the cause, and what can be done where
+/// something can.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The way to the controller is missing or gone.
+    #[error("{operation} failed: {source}")]
+    Transport {
+        /// What was being done.
+        operation: String,
+        /// What is wrong with the way.
+        source: TransportError,
+    },
+    /// The controller refused, is silent, or cannot be used.
+    #[error("{operation} failed: {source}")]
+    Controller {
+        /// What was being done.
+        operation: String,
+        /// The command, where one was refused or not answered.
+        command: Option<Opcode>,
+        /// Its status, where one was given.
+        status: Option<ErrorCode>,
+        /// What it said.
+        source: OpError,
+    },
+    /// The link went down, or is not up.
+    #[error("{operation} failed: disconnected: {reason} (0x{:02X})", reason.0)]
+    Disconnected {
+        /// What was being done.
+        operation: String,
+        /// Why the link is down.
+        reason: ErrorCode,
+    },
+    /// The peer refused.
+    #[error("{operation} refused: {code} (0x{:02X}){}", code.0, hint(*.code))]
+    Att {
+        /// What was being done.
+        operation: String,
+        /// The attribute that the peer named.
+        handle: u16,
+        /// What it said.
+        code: AttError,
+    },
+    /// The peer's answers cannot be right, or the request cannot be made of it.
+    #[error("{operation} failed: {source}")]
+    Gatt {
+        /// What was being done.
+        operation: String,
+        /// What is wrong.
+        source: GattError,
+    },
+    /// Something is not there, or is there more than once.
+    #[error("{what}")]
+    NotFound {
+        /// What was looked for and what is there instead.
+        what: String,
+        /// Handles to choose from, when it is there more than once.
+        handles: Vec<u16>,
+    },
+    /// It took too long.
+    #[error("{operation} failed: {cause} within {after:?}")]
+    Timeout {
+        /// What was being done.
+        operation: String,
+        /// What did not happen.
+        cause: &'static str,
+        /// How long it had.
+        after: Duration,
+    },
+    /// It cannot be asked for so.
+    #[error("{operation} refused here: {cause}")]
+    Invalid {
+        /// What was to be done.
+        operation: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The adapter was closed.
+    #[error("{operation} failed: the adapter is closed")]
+    Closed {
+        /// What was being done.
+        operation: String,
+    },
+}
+
+/// The sort of an [`Error`], in the words of the command line's JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// `adapter`
+    Adapter,
+    /// `hci`
+    Hci,
+    /// `disconnected`
+    Disconnected,
+    /// `att`
+    Att,
+    /// `gatt`
+    Gatt,
+    /// `not_found`
+    NotFound,
+    /// `timeout`
+    Timeout,
+    /// `invalid`
+    Invalid,
+}
+
+impl ErrorKind {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Adapter => "adapter",
+            Self::Hci => "hci",
+            Self::Disconnected => "disconnected",
+            Self::Att => "att",
+            Self::Gatt => "gatt",
+            Self::NotFound => "not_found",
+            Self::Timeout => "timeout",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+impl Error {
+    /// Its sort.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Transport { .. } | Self::Closed { .. } => ErrorKind::Adapter,
+            Self::Controller { .. } => ErrorKind::Hci,
+            Self::Disconnected { .. } => ErrorKind::Disconnected,
+            Self::Att { .. } => ErrorKind::Att,
+            Self::Gatt { .. } => ErrorKind::Gatt,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Timeout { .. } => ErrorKind::Timeout,
+            Self::Invalid { .. } => ErrorKind::Invalid,
+        }
+    }
+
+    /// The code of the protocol that refused: ATT's, a status or a reason of HCI.
+    pub fn code(&self) -> Option<u8> {
+        match self {
+            Self::Att { code, .. } => Some(code.0),
+            Self::Controller { status, .. } => status.map(|status| status.0),
+            Self::Disconnected { reason, .. } => Some(reason.0),
+            _ => None,
+        }
+    }
+
+    /// The attribute that was refused.
+    pub fn handle(&self) -> Option<u16> {
+        match self {
+            Self::Att { handle, .. } => Some(*handle),
+            _ => None,
+        }
+    }
+
+    /// What was being done, where that is not all in the message.
+    pub fn operation(&self) -> Option<&str> {
+        match self {
+            Self::NotFound { .. } => None,
+            Self::Transport { operation, .. }
+            | Self::Controller { operation, .. }
+            | Self::Disconnected { operation, .. }
+            | Self::Att { operation, .. }
+            | Self::Gatt { operation, .. }
+            | Self::Timeout { operation, .. }
+            | Self::Invalid { operation, .. }
+            | Self::Closed { operation } => Some(operation),
+        }
+    }
+
+    /// The failure of an operation.
+    pub(crate) fn of(operation: impl Into<String>, failure: Failure) -> Self {
+        let operation = operation.into();
+        match failure {
+            Failure::Transport(source) => Self::Transport { operation, source },
+            Failure::Closed => Self::Closed { operation },
+            Failure::Op(error) => Self::of_op(operation, error),
+        }
+    }
+
+    fn of_op(operation: String, error: OpError) -> Self {
+        match error {
+            OpError::Disconnected { reason } => Self::Disconnected { operation, reason },
+            OpError::NotConnected => {
+                Self::Disconnected { operation, reason: ErrorCode::UnknownConnectionIdentifier }
+            }
+            OpError::ConnectTimeout { after } => {
+                Self::Timeout { operation, cause: "the peer was not heard", after }
+            }
+            OpError::AttTimeout { after } => {
+                Self::Timeout { operation, cause: "the peer did not answer", after }
+            }
+            OpError::Gatt(GattError::Att { handle, code, .. }) => Self::Att { operation, handle, code },
+            OpError::Gatt(source) => Self::Gatt { operation, source },
+            OpError::TooLong { .. }
+            | OpError::Invalid(_)
+            | OpError::AlreadyConnected
+            | OpError::Cancelled => Self::Invalid { operation, cause: error.to_string() },
+            OpError::Controller { command, status } => {
+                Self::Controller { operation, command: Some(command), status: Some(status), source: error }
+            }
+            OpError::ControllerSilent { command, .. } => {
+                Self::Controller { operation, command: Some(command), status: None, source: error }
+            }
+            source => Self::Controller { operation, command: None, status: None, source },
+        }
+    }
+
+    /// A capture file that cannot be written.
+    pub(crate) fn capture(error: &CaptureError) -> Self {
+        Self::Invalid { operation: "capturing".to_owned(), cause: error.to_string() }
+    }
+
+    /// An adapter that this library opens in another way, or not at all.
+    pub(crate) fn unsupported(spec: &AdapterSpec, cause: &str) -> Self {
+        Self::Invalid { operation: format!("opening {spec}"), cause: cause.to_owned() }
+    }
+}
+
+impl From<LookupError> for Error {
+    fn from(error: LookupError) -> Self {
+        Self::NotFound { what: error.to_string(), handles: error.handles().to_vec() }
+    }
+}
+
+impl From<SpecError> for Error {
+    fn from(error: SpecError) -> Self {
+        Self::Invalid { operation: "opening the adapter".to_owned(), cause: error.to_string() }
+    }
+}
+
+fn hint(code: AttError) -> String {
+    code.hint().map(|hint| format!("; {hint}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(error: OpError) -> Error {
+        Error::of("read of 0x0021", Failure::Op(error))
+    }
+
+    #[test]
+    fn messages_name_operation_object_cause_and_hint() {
+        let request = crate::att::AttOpcode(0x0A);
+        let code = AttError::InsufficientAuthentication;
+        let att = of(GattError::Att { request, handle: 0x21, code }.into());
+        assert_eq!(
+            att.to_string(),
+            "read of 0x0021 refused: Insufficient Authentication (0x05); the peer wants an encrypted link; pair with \
+             it first"
+        );
+        assert_eq!((att.kind().as_str(), att.code(), att.handle()), ("att", Some(5), Some(0x21)));
+        let reason = ErrorCode::ConnectionTimeout;
+        let lost = of(OpError::Disconnected { reason });
+        assert_eq!(lost.to_string(), "read of 0x0021 failed: disconnected: Connection Timeout (0x08)");
+        let late = of(OpError::AttTimeout { after: Duration::from_secs(30) });
+        assert_eq!(late.to_string(), "read of 0x0021 failed: the peer did not answer within 30s");
+        let refused = OpError::Controller { command: Opcode(0x1405), status: ErrorCode(0x02) };
+        assert_eq!(
+            of(refused).to_string(),
+            "read of 0x0021 failed: the controller refused Read RSSI: Unknown Connection Identifier (0x02)"
+        );
+        let closed = Error::of("read of 0x0021", Failure::Closed);
+        assert_eq!(closed.to_string(), "read of 0x0021 failed: the adapter is closed");
+    }
+}

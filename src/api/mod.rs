@@ -1,0 +1,13 @@
+//! What a program works with: [`Adapter`], [`Peer`], streams and one error.
+
+mod adapter;
+mod error;
+mod peer;
+mod scan;
+mod subscribe;
+
+pub use adapter::{Adapter, AdapterBuilder};
+pub use error::{Error, ErrorKind};
+pub use peer::{Attribute, Peer, RemoteVersion};
+pub use scan::Scan;
+pub use subscribe::{Notification, Notifications, SubscribeOptions};

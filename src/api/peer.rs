@@ -1,0 +1,489 @@
+//! One device to which there is a link.
+
+use super::{Error, Notifications, SubscribeOptions};
+use crate::driver::{Failure, LinkState, Message, Shared};
+use crate::gap::connect::ConnectionParameters;
+use crate::gatt::procedure::{
+    AttributeValue, Discover, Outcome, Procedure, Read, ReadBlob, ReadByUuid, ReadMultiple,
+    ReadMultipleVariable, Running, VariableValue, Write,
+};
+use crate::gatt::{CLIENT_CHARACTERISTIC_CONFIGURATION, Characteristic, Descriptor, GattError, Services};
+use crate::hci::{ErrorCode, LeFeatures, Phy};
+use crate::host::{LinkTiming, OpError, Output, Request};
+use crate::{Address, Uuid};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A device to which there is, or was, a link. Cheap to clone; all clones are the same link.
+///
+/// The link is ended when the last clone, and the last stream made from one, is dropped.
+///
+/// Requests on one link take turns, in the order in which they were made; those of different links do not wait for
+/// each other. Every operation that runs when the link goes down fails with [`Error::Disconnected`] and the reason.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    link: Arc<Link>,
+}
+
+#[derive(Debug)]
+struct Link {
+    shared: Arc<Shared>,
+    state: Arc<LinkState>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.state.down.borrow().is_none() {
+            self.shared.tell(Message::Release(self.state.connection));
+        }
+    }
+}
+
+/// Something with a handle: a characteristic stands for its value, a descriptor and a number for themselves.
+pub trait Attribute {
+    /// The handle.
+    fn handle(&self) -> u16;
+
+    /// The type, where it is known.
+    fn uuid(&self) -> Option<Uuid> {
+        None
+    }
+
+    /// How messages name it.
+    fn describe(&self) -> String {
+        let handle = self.handle();
+        match self.uuid().and_then(crate::assigned::attribute_name) {
+            Some(name) => format!("0x{handle:04X} ({name})"),
+            None => format!("0x{handle:04X}"),
+        }
+    }
+}
+
+impl Attribute for u16 {
+    fn handle(&self) -> u16 {
+        *self
+    }
+}
+
+impl Attribute for Characteristic {
+    #[allow(clippy::misnamed_getters)] // the value is what one reads and writes
+    fn handle(&self) -> u16 {
+        self.value_handle
+    }
+    fn uuid(&self) -> Option<Uuid> {
+        Some(self.uuid)
+    }
+}
+
+impl Attribute for Descriptor {
+    fn handle(&self) -> u16 {
+        self.handle
+    }
+    fn uuid(&self) -> Option<Uuid> {
+        Some(self.uuid)
+    }
+}
+
+impl<A: Attribute> Attribute for &A {
+    fn handle(&self) -> u16 {
+        (**self).handle()
+    }
+    fn uuid(&self) -> Option<Uuid> {
+        (**self).uuid()
+    }
+}
+
+/// What the peer's controller says of itself ([Vol 4] Part E, 7.7.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoteVersion {
+    /// Version of the link layer, as in the assigned numbers of the core versions.
+    pub version: u8,
+    /// Company that made it.
+    pub company_identifier: u16,
+    /// Their revision.
+    pub subversion: u16,
+}
+
+impl Peer {
+    pub(super) fn new(shared: Arc<Shared>, state: Arc<LinkState>) -> Self {
+        Self { link: Arc::new(Link { shared, state }) }
+    }
+
+    /// The address it was connected by.
+    pub fn address(&self) -> Address {
+        self.link.state.peer
+    }
+
+    /// ATT_MTU: an ATT PDU has at most so many octets.
+    pub fn mtu(&self) -> u16 {
+        self.link.state.with_info(|info| info.mtu)
+    }
+
+    /// Octets that fit into one write without response now.
+    pub fn max_write_without_response(&self) -> usize {
+        crate::gatt::max_write_without_response(self.mtu())
+    }
+
+    /// The timing of the link now.
+    pub fn timing(&self) -> LinkTiming {
+        self.link.state.with_info(|info| info.timing)
+    }
+
+    /// Whether the link is up.
+    pub fn is_connected(&self) -> bool {
+        self.link.state.down.borrow().is_none()
+    }
+
+    /// Waits until the link is down, and says why.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn disconnected(&self) -> ErrorCode {
+        let mut down = self.link.state.down.subscribe();
+        let reason = down.wait_for(Option::is_some).await.ok().and_then(|reason| *reason);
+        reason.unwrap_or(ErrorCode::ConnectionTerminatedByLocalHost)
+    }
+
+    /// Ends the link, as a user does (0x13), and waits until it is down.
+    ///
+    /// # Errors
+    /// As [`disconnect_with`](Self::disconnect_with).
+    ///
+    /// # Cancel safety
+    /// The link is ended all the same.
+    pub async fn disconnect(&self) -> Result<(), Error> {
+        self.disconnect_with(ErrorCode::RemoteUserTerminatedConnection).await
+    }
+
+    /// Ends the link with a reason for the peer, and waits until it is down. A link that is down already is no error.
+    ///
+    /// # Errors
+    /// [`Error::Controller`] when the controller refuses the reason: it knows 0x05, 0x13 to 0x15, 0x1A, 0x29 and
+    /// 0x3B ([Vol 4] Part E, 7.1.6).
+    ///
+    /// # Cancel safety
+    /// The link is ended all the same.
+    pub async fn disconnect_with(&self, reason: ErrorCode) -> Result<(), Error> {
+        let request = Request::Disconnect { connection: self.link.state.connection, reason };
+        match self.link.shared.submit(request).await {
+            Ok(_) | Err(Failure::Op(OpError::NotConnected | OpError::Disconnected { .. })) => Ok(()),
+            Err(failure) => Err(Error::of(format!("disconnecting from {}", self.address()), failure)),
+        }
+    }
+
+    /// Discovers the whole table: services with what they include, characteristics and descriptors
+    /// ([Vol 3] Part G, 4.4 to 4.7). Asks the peer every time: nothing is cached.
+    ///
+    /// # Errors
+    /// [`Error::Gatt`] when the table contradicts itself.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses the result; what was begun at the peer finishes first.
+    pub async fn discover(&self) -> Result<Services, Error> {
+        self.run("discovery", Discover::all()).await
+    }
+
+    /// Discovers only the services of these UUIDs.
+    ///
+    /// # Errors
+    /// As [`discover`](Self::discover). A service that is not there is not in the result.
+    ///
+    /// # Cancel safety
+    /// As [`discover`](Self::discover).
+    pub async fn discover_only(&self, services: impl IntoIterator<Item = Uuid>) -> Result<Services, Error> {
+        self.run("discovery", Discover::only(services)).await
+    }
+
+    /// Reads a value, however long ([Vol 3] Part G, 4.8.1 and 4.8.3).
+    ///
+    /// # Errors
+    /// [`Error::Att`] when the peer refuses.
+    ///
+    /// # Cancel safety
+    /// As [`discover`](Self::discover).
+    pub async fn read(&self, attribute: impl Attribute) -> Result<Bytes, Error> {
+        let read = Read::new(attribute.handle());
+        self.run_on("read", &attribute, read.into()).await
+    }
+
+    /// Reads the part of a value that begins at `offset`, in one request: at most ATT_MTU - 1 octets.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    /// As [`discover`](Self::discover).
+    pub async fn read_part(&self, attribute: impl Attribute, offset: u16) -> Result<Bytes, Error> {
+        let read = ReadBlob::new(attribute.handle(), offset);
+        self.run_on("read", &attribute, read.into()).await
+    }
+
+    /// Reads all values of one type without discovering them first ([Vol 3] Part G, 4.8.2). Each is cut to what fits
+    /// into one response.
+    ///
+    /// # Errors
+    /// [`Error::Att`] when the peer refuses; none of the type is an empty list.
+    ///
+    /// # Cancel safety
+    /// As [`discover`](Self::discover).
+    pub async fn read_by_uuid(&self, uuid: Uuid) -> Result<Vec<AttributeValue>, Error> {
+        self.run("read by UUID", ReadByUuid::new(uuid)).await
+    }
+
+    /// Reads several values in one request, joined without marks between them ([Vol 3] Part G, 4.8.4): of use when
+    /// their lengths are known.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); [`Error::Gatt`] for fewer than two handles.
+    ///
+    /// # Cancel safety
+    /// As [`discover`](Self::discover).
+    pub async fn read_multiple(&self, handles: &[u16]) -> Result<Bytes, Error> {
+        let read = ReadMultiple::new(handles).map_err(|source| gatt("read of several", source))?;
+        self.run("read of several", read).await
+    }
+
+    /// Reads several values of any lengths in one request ([Vol 3] Part G, 4.8.5).
+    ///
+    /// # Errors
+    /// As [`read_multiple`](Self::read_multiple); older peers do not know the request.
+    ///
+    /// # Cancel safety
+    /// As [`discover`](Self::discover).
+    pub async fn read_multiple_variable(&self, handles: &[u16]) -> Result<Vec<VariableValue>, Error> {
+        let read = ReadMultipleVariable::new(handles).map_err(|source| gatt("read of several", source))?;
+        self.run("read of several", read).await
+    }
+
+    /// Writes a value, with prepared writes when it is longer than one request carries
+    /// ([Vol 3] Part G, 4.9.3 and 4.9.4). At most 512 octets.
+    ///
+    /// # Errors
+    /// [`Error::Att`] when the peer refuses; [`Error::Gatt`] when a prepared part comes back changed, in which case
+    /// nothing was written; [`Error::Invalid`] for the descriptor that [`subscribe`](Self::subscribe) writes, unless
+    /// it is named by its bare handle.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses the result; a write that was begun finishes.
+    pub async fn write(&self, attribute: impl Attribute, value: impl Into<Bytes>) -> Result<(), Error> {
+        if attribute.uuid() == Some(CLIENT_CHARACTERISTIC_CONFIGURATION) {
+            let cause =
+                "subscribe writes this descriptor; name it by its handle to write it all the same".to_owned();
+            return Err(Error::Invalid { operation: format!("write of {}", attribute.describe()), cause });
+        }
+        let write = Write::new(attribute.handle(), value.into());
+        let write = write.map_err(|source| gatt(&format!("write of {}", attribute.describe()), source))?;
+        self.run_on("write", &attribute, write.into()).await
+    }
+
+    /// Writes without response ([Vol 3] Part G, 4.9.1): resolves when the link's queue has taken the value, which
+    /// waits for the controller when that has no room. At most
+    /// [`max_write_without_response`](Self::max_write_without_response) octets.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for more octets. The peer cannot refuse.
+    ///
+    /// # Cancel safety
+    /// The value is written or not.
+    pub async fn write_without_response(
+        &self,
+        attribute: impl Attribute,
+        value: impl Into<Bytes>,
+    ) -> Result<(), Error> {
+        let request = Request::WriteCommand {
+            connection: self.link.state.connection,
+            handle: attribute.handle(),
+            value: value.into(),
+        };
+        match self.link.shared.submit(request).await {
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                Err(self.error(format!("write without response of {}", attribute.describe()), failure))
+            }
+        }
+    }
+
+    /// Subscribes to a characteristic, by notifications if it offers them, else by indications.
+    ///
+    /// # Errors
+    /// [`Error::Gatt`] when it offers neither or has no descriptor to subscribe with, [`Error::Att`] when the peer
+    /// refuses.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends a subscription that was made all the same.
+    pub async fn subscribe(&self, characteristic: &Characteristic) -> Result<Notifications, Error> {
+        self.subscribe_with(characteristic, SubscribeOptions::new()).await
+    }
+
+    /// Subscribes with options.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe).
+    ///
+    /// # Cancel safety
+    /// As [`subscribe`](Self::subscribe).
+    pub async fn subscribe_with(
+        &self,
+        characteristic: &Characteristic,
+        options: SubscribeOptions,
+    ) -> Result<Notifications, Error> {
+        Notifications::subscribe(self.clone(), characteristic, options).await
+    }
+
+    /// Strength of the link's signal in dBm; `None` when the controller does not know.
+    ///
+    /// # Errors
+    /// [`Error::Controller`] when it refuses.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn rssi(&self) -> Result<Option<i8>, Error> {
+        let request = Request::ReadRssi { connection: self.link.state.connection };
+        match self.ask("reading the RSSI", request).await? {
+            Output::Rssi(rssi) => Ok(rssi),
+            _ => Ok(None),
+        }
+    }
+
+    /// The PHYs of sending and of receiving.
+    ///
+    /// # Errors
+    /// [`Error::Controller`] when the controller refuses.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn phy(&self) -> Result<(Phy, Phy), Error> {
+        let request = Request::ReadPhy { connection: self.link.state.connection };
+        self.ask("reading the PHY", request).await.map(phys)
+    }
+
+    /// Asks for other PHYs, and returns those of sending and receiving that the controllers agreed on.
+    ///
+    /// # Errors
+    /// [`Error::Controller`] when the controller or the peer refuses, [`Error::Invalid`] for a PHY that is none.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses the result.
+    pub async fn set_phy(&self, tx: Phy, rx: Phy) -> Result<(Phy, Phy), Error> {
+        let mask = |phy| match phy {
+            Phy::Le1M => Ok(1),
+            Phy::Le2M => Ok(2),
+            Phy::LeCoded => Ok(4),
+            other => Err(Error::Invalid {
+                operation: "setting the PHY".to_owned(),
+                cause: format!("{other} is none"),
+            }),
+        };
+        let request =
+            Request::SetPhy { connection: self.link.state.connection, tx: mask(tx)?, rx: mask(rx)? };
+        self.ask("setting the PHY", request).await.map(phys)
+    }
+
+    /// Asks for other timing, and returns what the controllers agreed on.
+    ///
+    /// # Errors
+    /// [`Error::Controller`] when the controller or the peer refuses, [`Error::Invalid`] for parameters that the
+    /// specification does not allow.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses the result.
+    pub async fn update_parameters(&self, parameters: ConnectionParameters) -> Result<LinkTiming, Error> {
+        let request = Request::UpdateParameters { connection: self.link.state.connection, parameters };
+        match self.ask("updating the connection parameters", request).await? {
+            Output::Timing(timing) => Ok(timing),
+            _ => Ok(self.timing()),
+        }
+    }
+
+    /// What the peer's controller says of itself.
+    ///
+    /// # Errors
+    /// [`Error::Controller`] when the controller refuses.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn remote_version(&self) -> Result<RemoteVersion, Error> {
+        const OPERATION: &str = "reading the peer's version";
+        let request = Request::ReadRemoteVersion { connection: self.link.state.connection };
+        match self.ask(OPERATION, request).await? {
+            Output::RemoteVersion { version, company_identifier, subversion } => {
+                Ok(RemoteVersion { version, company_identifier, subversion })
+            }
+            _ => Err(Error::of(OPERATION, Failure::Closed)),
+        }
+    }
+
+    /// Features of the peer's controller.
+    ///
+    /// # Errors
+    /// [`Error::Controller`] when the controller refuses.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn remote_features(&self) -> Result<LeFeatures, Error> {
+        let request = Request::ReadRemoteFeatures { connection: self.link.state.connection };
+        match self.ask("reading the peer's features", request).await? {
+            Output::RemoteFeatures(features) => Ok(features),
+            _ => Ok(LeFeatures::default()),
+        }
+    }
+
+    async fn ask(&self, operation: &str, request: Request) -> Result<Output, Error> {
+        self.link.shared.submit(request).await.map_err(|failure| self.error(operation.to_owned(), failure))
+    }
+
+    /// Runs a procedure; the operation is named without an object.
+    pub(super) async fn run<P: Procedure>(&self, operation: &str, procedure: P) -> Result<P::Output, Error> {
+        let outcome =
+            self.gatt(procedure.into()).await.map_err(|failure| self.error(operation.to_owned(), failure))?;
+        P::Output::try_from(outcome).map_err(|_| Error::of(operation, Failure::Closed))
+    }
+
+    /// Runs a procedure on an attribute.
+    async fn run_on<T: TryFrom<Outcome>>(
+        &self,
+        operation: &str,
+        attribute: &impl Attribute,
+        procedure: Running,
+    ) -> Result<T, Error> {
+        let operation = || format!("{operation} of {}", attribute.describe());
+        let outcome = self.gatt(procedure).await.map_err(|failure| self.error(operation(), failure))?;
+        T::try_from(outcome).map_err(|_| Error::of(operation(), Failure::Closed))
+    }
+
+    async fn gatt(&self, procedure: Running) -> Result<Outcome, Failure> {
+        let request = Request::Gatt { connection: self.link.state.connection, procedure };
+        match self.link.shared.submit(request).await? {
+            Output::Gatt(outcome) => Ok(outcome),
+            _ => Err(Failure::Closed),
+        }
+    }
+
+    /// A request that came too late fails with the reason for which the link went down.
+    fn error(&self, operation: String, failure: Failure) -> Error {
+        let reason = *self.link.state.down.borrow();
+        match (failure, reason) {
+            (Failure::Op(OpError::NotConnected), Some(reason)) => Error::Disconnected { operation, reason },
+            (failure, _) => Error::of(operation, failure),
+        }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.link.shared
+    }
+
+    pub(super) fn state(&self) -> &LinkState {
+        &self.link.state
+    }
+}
+
+fn phys(output: Output) -> (Phy, Phy) {
+    match output {
+        Output::Phy { tx, rx } => (tx, rx),
+        _ => (Phy::None, Phy::None),
+    }
+}
+
+pub(super) fn gatt(operation: &str, source: GattError) -> Error {
+    Error::Gatt { operation: operation.to_owned(), source }
+}

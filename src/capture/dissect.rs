@@ -1,0 +1,126 @@
+//! A packet as one line for people, from the same tables that the host reads by.
+//!
+//! Keys are not printed. A packet that follows no layout is printed with its octets and said to be malformed.
+
+use super::{Direction, Record};
+use crate::att::AttPdu;
+use crate::codec::Hex;
+use crate::hci::acl::{AclData, PacketBoundary};
+use crate::hci::{Command, ConnectionHandle, Event, Opcode};
+use crate::l2cap::signaling::Signal;
+use crate::l2cap::{ChannelId, Dropped, Reassembly};
+use crate::smp::SmpPdu;
+use crate::transports::{HciPacket, PacketIndicator};
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+
+/// Reads the packets of a session in order. Remembers the frames that are arriving, per link and direction.
+#[derive(Debug, Default)]
+pub struct Dissector {
+    frames: BTreeMap<(ConnectionHandle, bool), Reassembly>,
+}
+
+impl Dissector {
+    /// The packet's line, without time and direction.
+    ///
+    /// ```
+    /// use baretooth::capture::{Direction, Record, dissect::Dissector};
+    /// use baretooth::transports::HciPacket;
+    /// let packet = HciPacket::new(vec![1, 0x0C, 0x20, 2, 1, 0])?;
+    /// let record = Record { time: Default::default(), direction: Direction::Sent, packet };
+    /// let line = Dissector::default().line(&record);
+    /// assert_eq!(line, "LE Set Scan Enable le_scan_enable=1 filter_duplicates=0");
+    /// # Ok::<(), baretooth::transports::PacketError>(())
+    /// ```
+    pub fn line(&mut self, record: &Record) -> String {
+        let octets = record.packet.as_slice();
+        match record.packet.indicator() {
+            PacketIndicator::Command => command_line(&record.packet),
+            PacketIndicator::Event => self.event_line(&record.packet),
+            PacketIndicator::AclData => match AclData::parse(octets) {
+                Ok(acl) => format!("ACL {} {}", acl.handle, self.acl_line(&acl, record)),
+                Err(error) => malformed(error, octets),
+            },
+            PacketIndicator::SynchronousData => format!("SCO {}", Hex(record.packet.payload())),
+            PacketIndicator::IsoData => format!("ISO {}", Hex(record.packet.payload())),
+        }
+    }
+
+    fn event_line(&mut self, packet: &HciPacket) -> String {
+        let code = packet.as_slice().get(1).copied().unwrap_or(0);
+        match Event::parse(code, packet.payload()) {
+            Ok(Event::CommandComplete(e)) => {
+                let returned = Returned(e.command_opcode, e.return_parameters.0);
+                format!("Command Complete {} ncmd={} {returned}", e.command_opcode, e.num_hci_command_packets)
+            }
+            Ok(event) => {
+                if let Event::DisconnectionComplete(e) = event {
+                    self.frames.retain(|(handle, _), _| *handle != e.connection_handle);
+                }
+                event.to_string()
+            }
+            Err(error) => malformed(error, packet.payload()),
+        }
+    }
+
+    fn acl_line(&mut self, acl: &AclData<'_>, record: &Record) -> String {
+        let received = record.direction == Direction::Received;
+        let frames = self.frames.entry((acl.handle, received)).or_default();
+        let part = if acl.boundary == PacketBoundary::Continuing { "continued" } else { "starts" };
+        let (note, frame) = match frames.on_packet(acl, &record.packet) {
+            Ok(frame) => (None, frame),
+            Err(dropped @ Dropped::CutOff(_)) => (Some(dropped), frames.take().ok().flatten()),
+            Err(dropped) => (Some(dropped), None),
+        };
+        let line = match frame {
+            Some(frame) => frame_line(frame.channel, &frame.payload),
+            None => format!("L2CAP frame {part}, {} octets", acl.data.len()),
+        };
+        match note {
+            Some(note) => format!("{line} (malformed: {note})"),
+            None => line,
+        }
+    }
+}
+
+fn command_line(packet: &HciPacket) -> String {
+    let [_, a, b, ..] = packet.as_slice() else { return String::new() };
+    match Command::parse(Opcode(u16::from_le_bytes([*a, *b])), packet.payload()) {
+        Ok(command) => command.to_string(),
+        Err(error) => malformed(error, packet.payload()),
+    }
+}
+
+fn frame_line(channel: ChannelId, payload: &[u8]) -> String {
+    match channel {
+        ChannelId::Attribute => match AttPdu::from_octets(payload) {
+            Ok(pdu) => pdu.to_string(),
+            Err(error) => malformed(error, payload),
+        },
+        ChannelId::Signaling => match Signal::parse(payload) {
+            Ok(signal) => match signal.command() {
+                Ok(command) => format!("{command} id={}", signal.identifier),
+                Err(error) => malformed(error, payload),
+            },
+            Err(error) => malformed(error, payload),
+        },
+        ChannelId::SecurityManager => match SmpPdu::from_octets(payload) {
+            Ok(pdu) => format!("SMP {pdu}"),
+            Err(error) => malformed(error, payload),
+        },
+        channel => format!("L2CAP {channel} {}", Hex(payload)),
+    }
+}
+
+fn malformed(error: impl Display, octets: &[u8]) -> String {
+    format!("{error} {}", Hex(octets))
+}
+
+/// Return parameters by their command's layout.
+struct Returned<'a>(Opcode, &'a [u8]);
+
+impl Display for Returned<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.print_return(f, self.1)
+    }
+}

@@ -1,0 +1,154 @@
+//! The one task that does I/O: it owns the host, both halves of the transport, the clock and the capture, and
+//! brings answers to whoever waits for them. Public handles only send messages to it.
+
+mod routes;
+mod tap;
+mod task;
+
+pub(crate) use routes::{Delivery, Received, ScanReader};
+pub use tap::CaptureError;
+pub(crate) use tap::Tap;
+pub(crate) use task::run;
+
+use crate::Address;
+use crate::gap::scan::ScanOptions;
+use crate::hci::{ControllerInfo, ErrorCode};
+use crate::host::{ConnectionId, ConnectionInfo, OpError, Output, Request};
+use crate::transports::TransportError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Names a request before the host has numbered it, so that it can be cancelled from the first moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
+/// What handles tell the task.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Do this and answer.
+    Submit { ticket: Ticket, request: Request, reply: oneshot::Sender<Result<Output, Failure>> },
+    /// Report advertisers until cancelled.
+    Scan { ticket: Ticket, options: ScanOptions, reader: ScanReader },
+    /// Nobody waits for this any more.
+    Cancel(Ticket),
+    /// Bring the values of an attribute here.
+    Listen { connection: ConnectionId, handle: u16, ticket: Ticket, delivery: Delivery },
+    /// Bring them no longer; the last listener's end also ends the subscription at the peer, when its descriptor is
+    /// given.
+    Unlisten { connection: ConnectionId, handle: u16, ticket: Ticket, cccd: Option<u16> },
+    /// A full queue has room again.
+    Room { connection: ConnectionId, handle: u16 },
+    /// The last handle of a link is gone: end it.
+    Release(ConnectionId),
+    /// End links and scans, close the capture and the transport, and answer.
+    Close(oneshot::Sender<()>),
+}
+
+/// Why there is no result.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// The host's own answer.
+    Op(OpError),
+    /// The way to the controller is gone.
+    Transport(TransportError),
+    /// The adapter was closed.
+    Closed,
+}
+
+/// What handles share with the task.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) messages: mpsc::UnboundedSender<Message>,
+    next_ticket: AtomicU64,
+    /// What is known of the controller.
+    pub(crate) controller: ControllerInfo,
+    pub(crate) description: String,
+    /// Why the task ended, once it has.
+    pub(crate) ended: watch::Receiver<Option<Failure>>,
+    /// Links that are up.
+    pub(crate) links: watch::Receiver<Vec<Arc<LinkState>>>,
+}
+
+/// What is known of a link, kept up to date by the task.
+#[derive(Debug)]
+pub(crate) struct LinkState {
+    pub(crate) connection: ConnectionId,
+    pub(crate) peer: Address,
+    pub(crate) info: Mutex<ConnectionInfo>,
+    /// Why it is down, once it is.
+    pub(crate) down: watch::Sender<Option<ErrorCode>>,
+}
+
+impl LinkState {
+    pub(crate) fn new(info: ConnectionInfo) -> Self {
+        Self {
+            connection: info.connection,
+            peer: info.peer,
+            down: watch::Sender::new(None),
+            info: Mutex::new(info),
+        }
+    }
+
+    /// A link that is down by now.
+    pub(crate) fn gone(info: ConnectionInfo) -> Self {
+        let state = Self::new(info);
+        state.down.send_replace(Some(ErrorCode::ConnectionTerminatedByLocalHost));
+        state
+    }
+
+    /// Reads or changes what is known; nothing here can panic while it holds the lock.
+    pub(crate) fn with_info<T>(&self, act: impl FnOnce(&mut ConnectionInfo) -> T) -> T {
+        act(&mut self.info.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        messages: mpsc::UnboundedSender<Message>,
+        controller: ControllerInfo,
+        description: String,
+        ended: watch::Receiver<Option<Failure>>,
+        links: watch::Receiver<Vec<Arc<LinkState>>>,
+    ) -> Self {
+        Self { messages, next_ticket: AtomicU64::new(1), controller, description, ended, links }
+    }
+
+    pub(crate) fn ticket(&self) -> Ticket {
+        Ticket(self.next_ticket.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Why the task is no more.
+    pub(crate) fn failure(&self) -> Failure {
+        self.ended.borrow().clone().unwrap_or(Failure::Closed)
+    }
+
+    /// Sends a message; nothing comes of it when the task is no more.
+    pub(crate) fn tell(&self, message: Message) {
+        let _ = self.messages.send(message);
+    }
+
+    /// Submits a request and waits for its result. Dropping the future cancels the request.
+    pub(crate) async fn submit(&self, request: Request) -> Result<Output, Failure> {
+        let ticket = self.ticket();
+        let (reply, result) = oneshot::channel();
+        self.tell(Message::Submit { ticket, request, reply });
+        let mut guard = CancelOnDrop { shared: self, ticket: Some(ticket) };
+        let result = result.await;
+        guard.ticket = None;
+        result.unwrap_or_else(|_| Err(self.failure()))
+    }
+}
+
+struct CancelOnDrop<'a> {
+    shared: &'a Shared,
+    ticket: Option<Ticket>,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.shared.tell(Message::Cancel(ticket));
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Who waits for what: requests by number, values by attribute, reports by scan.
+
+use super::{Failure, Ticket};
+use crate::host::{ConnectionId, OpId, Output, Sighting};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::{mpsc, oneshot};
+
+/// A value on its way to its reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Received {
+    pub(crate) value: Bytes,
+    pub(crate) indication: bool,
+    /// Values dropped since the one before, because the queue was full.
+    pub(crate) missed: u64,
+}
+
+/// A reader's queue, seen from the task.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) queue: mpsc::Sender<Received>,
+    /// The task holds a value that had no room; the reader says when there is.
+    pub(crate) waiting: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct Reader {
+    ticket: Ticket,
+    delivery: Delivery,
+    missed: u64,
+    /// An indication without room: it is not confirmed before it has some.
+    held: Option<Bytes>,
+    /// It did not make room in time; no more waiting for it until it has read.
+    slow: bool,
+}
+
+/// The readers of all attributes.
+#[derive(Debug, Default)]
+pub(super) struct Readers {
+    by_attribute: BTreeMap<(ConnectionId, u16), Vec<Reader>>,
+}
+
+impl Readers {
+    pub(super) fn add(&mut self, connection: ConnectionId, handle: u16, ticket: Ticket, delivery: Delivery) {
+        let reader = Reader { ticket, delivery, missed: 0, held: None, slow: false };
+        self.by_attribute.entry((connection, handle)).or_default().push(reader);
+    }
+
+    /// Removes a reader; whether it was the last, and whether an indication waited for it alone.
+    pub(super) fn remove(&mut self, connection: ConnectionId, handle: u16, ticket: Ticket) -> (bool, bool) {
+        let Some(readers) = self.by_attribute.get_mut(&(connection, handle)) else { return (false, false) };
+        let Some(position) = readers.iter().position(|reader| reader.ticket == ticket) else {
+            return (false, false);
+        };
+        let removed = readers.remove(position);
+        let last = readers.is_empty();
+        if last {
+            self.by_attribute.remove(&(connection, handle));
+        }
+        (last, removed.held.is_some() && !self.holds(connection, handle))
+    }
+
+    /// A link is down: its readers' queues end.
+    pub(super) fn remove_link(&mut self, connection: ConnectionId) {
+        self.by_attribute.retain(|(of, _), _| *of != connection);
+    }
+
+    /// A queue that has no room and whose reader is worth waiting for.
+    pub(super) fn full(&self, connection: ConnectionId, handle: u16) -> Option<mpsc::Sender<Received>> {
+        let readers = self.by_attribute.get(&(connection, handle))?;
+        let full = readers.iter().find(|reader| !reader.slow && reader.delivery.queue.capacity() == 0);
+        full.map(|reader| reader.delivery.queue.clone())
+    }
+
+    /// Its reader did not make room: values for it are dropped until it reads again.
+    pub(super) fn give_up_on_full(&mut self, connection: ConnectionId, handle: u16) {
+        for reader in self.by_attribute.get_mut(&(connection, handle)).into_iter().flatten() {
+            reader.slow |= reader.delivery.queue.capacity() == 0;
+        }
+    }
+
+    /// Brings a value to its readers; `true` when an indication may be confirmed.
+    pub(super) fn deliver(
+        &mut self,
+        connection: ConnectionId,
+        handle: u16,
+        value: &Bytes,
+        indication: bool,
+    ) -> bool {
+        let Some(readers) = self.by_attribute.get_mut(&(connection, handle)) else {
+            tracing::debug!(connection = connection.0, handle, "a value that nobody subscribed to");
+            return true;
+        };
+        let mut confirm = true;
+        for reader in readers {
+            if reader.deliver(value.clone(), indication) {
+                continue;
+            }
+            if indication && reader.held.is_none() {
+                reader.held = Some(value.clone());
+                reader.delivery.waiting.store(true, Ordering::Release);
+                confirm = false;
+            } else {
+                reader.missed += 1;
+            }
+        }
+        confirm
+    }
+
+    /// A reader has made room; `true` when the indication that waited for it may be confirmed.
+    pub(super) fn on_room(&mut self, connection: ConnectionId, handle: u16) -> bool {
+        let Some(readers) = self.by_attribute.get_mut(&(connection, handle)) else { return false };
+        let mut brought = false;
+        for reader in readers {
+            let Some(value) = reader.held.take() else { continue };
+            if reader.deliver(value.clone(), true) {
+                brought = true;
+            } else {
+                reader.held = Some(value);
+                reader.delivery.waiting.store(true, Ordering::Release);
+            }
+        }
+        brought && !self.holds(connection, handle)
+    }
+
+    fn holds(&self, connection: ConnectionId, handle: u16) -> bool {
+        let readers = self.by_attribute.get(&(connection, handle));
+        readers.is_some_and(|readers| readers.iter().any(|reader| reader.held.is_some()))
+    }
+}
+
+impl Reader {
+    fn deliver(&mut self, value: Bytes, indication: bool) -> bool {
+        let queue = &self.delivery.queue;
+        let delivered = queue.try_send(Received { value, indication, missed: self.missed }).is_ok();
+        if delivered {
+            self.missed = 0;
+            self.slow &= queue.capacity() < queue.max_capacity() / 2;
+        }
+        delivered
+    }
+}
+
+/// Who is told the end of a request.
+#[derive(Debug)]
+pub(super) enum Waiter {
+    /// Whoever submitted it.
+    Reply(oneshot::Sender<Result<Output, Failure>>),
+    /// The reader of a scan.
+    Scan(ScanReader),
+}
+
+/// Where the reports of a scan go.
+#[derive(Debug)]
+pub(crate) struct ScanReader {
+    /// Told once, when the controller scans or cannot.
+    pub(crate) started: Option<oneshot::Sender<Result<Output, Failure>>>,
+    pub(crate) sightings: mpsc::Sender<Result<Box<Sighting>, Failure>>,
+    /// Sightings that had no room.
+    pub(crate) missed: Arc<AtomicU64>,
+}
+
+impl ScanReader {
+    pub(super) fn on_started(&mut self) {
+        if let Some(started) = self.started.take() {
+            let _ = started.send(Ok(Output::Done));
+        }
+    }
+
+    /// The scan is over.
+    pub(super) fn fail(self, failure: Failure) {
+        match self.started {
+            Some(started) => drop(started.send(Err(failure))),
+            None => drop(self.sightings.try_send(Err(failure))),
+        }
+    }
+}
+
+/// Requests in progress, by both their names.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    by_op: BTreeMap<OpId, (Ticket, Waiter)>,
+    by_ticket: BTreeMap<Ticket, OpId>,
+}
+
+impl Requests {
+    pub(super) fn add(&mut self, op: OpId, ticket: Ticket, waiter: Waiter) {
+        self.by_op.insert(op, (ticket, waiter));
+        self.by_ticket.insert(ticket, op);
+    }
+
+    pub(super) fn op(&self, ticket: Ticket) -> Option<OpId> {
+        self.by_ticket.get(&ticket).copied()
+    }
+
+    pub(super) fn take(&mut self, op: OpId) -> Option<Waiter> {
+        let (ticket, waiter) = self.by_op.remove(&op)?;
+        self.by_ticket.remove(&ticket);
+        Some(waiter)
+    }
+
+    /// The queue of a scan.
+    pub(super) fn scan(&mut self, op: OpId) -> Option<&mut ScanReader> {
+        match self.by_op.get_mut(&op) {
+            Some((_, Waiter::Scan(reader))) => Some(reader),
+            _ => None,
+        }
+    }
+
+    /// Everything is over: everybody who waits is told why.
+    pub(super) fn fail(&mut self, failure: &Failure) {
+        self.by_ticket.clear();
+        for (_, (_, waiter)) in std::mem::take(&mut self.by_op) {
+            match waiter {
+                Waiter::Reply(reply) => drop(reply.send(Err(failure.clone()))),
+                Waiter::Scan(reader) => reader.fail(failure.clone()),
+            }
+        }
+    }
+}

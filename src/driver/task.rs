@@ -1,0 +1,385 @@
+//! The loop of the driver task.
+//!
+//! Two rules that negative controls in the transports' tests show the need of: receiving never stops while a send is
+//! blocked, and a send that is interrupted goes on where it stopped. The order in which ready things are taken is
+//! fixed (`biased`), and each turn takes a bounded batch, so that the same inputs give the same session and nothing
+//! starves.
+
+use super::routes::{Readers, Requests, Waiter};
+use super::{Failure, LinkState, Message, Tap};
+use crate::Instant;
+use crate::capture::Direction;
+use crate::gatt::procedure::Unsubscribe;
+use crate::hci::{ControllerInfo, ErrorCode};
+use crate::host::{ConnectionId, ConnectionInfo, Event, Host, OpError, OpId, Output, Request, Sighting};
+use crate::transports::{HciPacket, SendQueue, Transport, TransportRx, TransportTx};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Packets, or messages, of one turn.
+const BATCH: usize = 64;
+
+/// How long delivery waits for a reader whose queue is full before it drops values for it.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long the controller has to end links and scans when the adapter is closed.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Told once, when the controller is ready or cannot be used.
+pub(crate) type Started = oneshot::Sender<Result<ControllerInfo, Failure>>;
+
+/// Runs a session to its end.
+pub(crate) async fn run(
+    transport: impl Transport,
+    host: Host,
+    tap: Option<Tap>,
+    messages: mpsc::UnboundedReceiver<Message>,
+    started: Started,
+    ended: watch::Sender<Option<Failure>>,
+    links: watch::Sender<Vec<Arc<LinkState>>>,
+) {
+    let (mut rx, mut tx) = transport.split();
+    let mut task = Task {
+        host,
+        tap,
+        clock: tokio::time::Instant::now(),
+        requests: Requests::default(),
+        readers: Readers::default(),
+        states: BTreeMap::new(),
+        links,
+        started: Some(started),
+        closing: None,
+    };
+    let mut messages = Some(messages);
+    let failure = task.run(&mut rx, &mut tx, &mut messages).await;
+    // The transport first: whoever is told that this is over may open it again at once.
+    drop((rx, tx));
+    ended.send_replace(Some(failure.clone()));
+    task.end(&failure);
+}
+
+struct Task {
+    host: Host,
+    tap: Option<Tap>,
+    clock: tokio::time::Instant,
+    requests: Requests,
+    readers: Readers,
+    states: BTreeMap<ConnectionId, Arc<LinkState>>,
+    links: watch::Sender<Vec<Arc<LinkState>>>,
+    started: Option<Started>,
+    closing: Option<Closing>,
+}
+
+/// The end of the session, on its way.
+struct Closing {
+    reply: Option<oneshot::Sender<()>>,
+    deadline: Instant,
+}
+
+type Messages = Option<mpsc::UnboundedReceiver<Message>>;
+
+impl Task {
+    async fn run(
+        &mut self,
+        rx: &mut impl TransportRx,
+        tx: &mut impl TransportTx,
+        messages: &mut Messages,
+    ) -> Failure {
+        let mut queue = SendQueue::default();
+        loop {
+            if let Err(failure) = self.bring_events().await {
+                return failure;
+            }
+            let now = self.now();
+            let (host, tap) = (&mut self.host, &mut self.tap);
+            queue.fill(|| {
+                let packet = host.poll_transmit()?;
+                if let Some(tap) = tap {
+                    tap.record(now, Direction::Sent, &packet);
+                }
+                Some(packet)
+            });
+            if let Some(closing) = &self.closing
+                && (closing.deadline <= now || self.host.is_idle() && queue.is_empty())
+            {
+                return Failure::Closed;
+            }
+            let deadline = self.deadline();
+            tokio::select! {
+                biased;
+                () = sleep_until(self.clock, deadline), if deadline.is_some() => {
+                    let now = self.now();
+                    self.host.handle_timeout(now);
+                    if let Some(tap) = &mut self.tap {
+                        tap.on_timeout(now);
+                    }
+                }
+                message = next(messages), if messages.is_some() => {
+                    match message {
+                        Some(message) => self.take_messages(message, messages),
+                        None => {
+                            // Every handle is gone.
+                            *messages = None;
+                            self.close(None);
+                        }
+                    }
+                    // However many messages come, the transport has its turn.
+                    if let Some(Err(error)) = poll_once(tx.send(&mut queue)).await {
+                        return Failure::Transport(error);
+                    }
+                    match poll_once(rx.recv()).await {
+                        Some(Ok(packet)) => self.take_packets(packet, rx),
+                        Some(Err(error)) => return Failure::Transport(error),
+                        None => {}
+                    }
+                }
+                sent = tx.send(&mut queue), if !queue.is_empty() => {
+                    if let Err(error) = sent {
+                        return Failure::Transport(error);
+                    }
+                }
+                packet = rx.recv() => match packet {
+                    Ok(packet) => self.take_packets(packet, rx),
+                    Err(error) => return Failure::Transport(error),
+                },
+            }
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_start(self.clock.elapsed())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let host = self.host.poll_timeout().map(|(at, _)| at);
+        let tap = self.tap.as_ref().and_then(Tap::deadline);
+        let closing = self.closing.as_ref().map(|closing| closing.deadline);
+        [host, tap, closing].into_iter().flatten().min()
+    }
+
+    fn take_packets(&mut self, first: HciPacket, rx: &mut impl TransportRx) {
+        // One time for what came together, for the host and for the capture.
+        let now = self.now();
+        let more = std::iter::from_fn(|| rx.recv_ready()).take(BATCH - 1);
+        for packet in std::iter::once(first).chain(more) {
+            if let Some(tap) = &mut self.tap {
+                tap.record(now, Direction::Received, &packet);
+            }
+            self.host.handle_packet(now, packet);
+        }
+    }
+
+    fn take_messages(&mut self, first: Message, messages: &mut Messages) {
+        let more = std::iter::from_fn(|| messages.as_mut()?.try_recv().ok()).take(BATCH - 1);
+        for message in std::iter::once(first).chain(more) {
+            self.take_message(message);
+        }
+    }
+
+    fn take_message(&mut self, message: Message) {
+        let now = self.now();
+        match message {
+            Message::Close(reply) => self.close(Some(reply)),
+            Message::Submit { reply, .. } if self.closing.is_some() => {
+                let _ = reply.send(Err(Failure::Closed));
+            }
+            // Scans end by their queue being dropped; everything else ends with its link.
+            _ if self.closing.is_some() => {}
+            Message::Submit { ticket, request, reply } => {
+                let op = self.host.submit(now, request);
+                self.requests.add(op, ticket, Waiter::Reply(reply));
+            }
+            Message::Scan { ticket, options, reader } => {
+                let op = self.host.submit(now, Request::Scan(options));
+                self.requests.add(op, ticket, Waiter::Scan(reader));
+            }
+            Message::Cancel(ticket) => {
+                if let Some(op) = self.requests.op(ticket) {
+                    self.host.cancel(now, op);
+                }
+            }
+            Message::Listen { connection, handle, ticket, delivery } => {
+                // A link that is down has no values: the queue ends with the delivery.
+                if self.states.contains_key(&connection) {
+                    self.readers.add(connection, handle, ticket, delivery);
+                }
+            }
+            Message::Unlisten { connection, handle, ticket, cccd } => {
+                let (last, held) = self.readers.remove(connection, handle, ticket);
+                if held {
+                    self.host.submit(now, Request::Confirm { connection });
+                }
+                if let (true, Some(cccd)) = (last, cccd) {
+                    let procedure = Unsubscribe::at(cccd).into();
+                    self.host.submit(now, Request::Gatt { connection, procedure });
+                }
+            }
+            Message::Room { connection, handle } => {
+                if self.readers.on_room(connection, handle) {
+                    self.host.submit(now, Request::Confirm { connection });
+                }
+            }
+            Message::Release(connection) => {
+                let reason = ErrorCode::RemoteUserTerminatedConnection;
+                self.host.submit(now, Request::Disconnect { connection, reason });
+            }
+        }
+    }
+
+    /// Brings what the host has to say to whoever waits for it.
+    async fn bring_events(&mut self) -> Result<(), Failure> {
+        while let Some(event) = self.host.poll_event() {
+            match event {
+                Event::OpDone { op, result } => self.on_done(op, result),
+                Event::ScanStarted { op } => {
+                    if let Some(reader) = self.requests.scan(op) {
+                        reader.on_started();
+                    }
+                }
+                Event::Heard { op, sighting } => self.bring_sighting(op, sighting).await,
+                Event::Value { connection, handle, value, indication } => {
+                    self.bring_value(connection, handle, value, indication).await;
+                }
+                Event::Connected(info) => self.on_connected(info),
+                Event::Disconnected { connection, reason } => self.on_disconnected(connection, reason),
+                Event::Mtu { connection, mtu } => {
+                    if let Some(state) = self.states.get(&connection) {
+                        state.with_info(|info| info.mtu = mtu);
+                    }
+                }
+                Event::Timing { connection, timing } => {
+                    if let Some(state) = self.states.get(&connection) {
+                        state.with_info(|info| info.timing = timing);
+                    }
+                }
+                Event::Ready(controller) => {
+                    if let Some(started) = self.started.take() {
+                        let _ = started.send(Ok(*controller));
+                    }
+                }
+                Event::Failed(error) => return Err(Failure::Op(error)),
+                Event::Phy { .. } | Event::HardwareError(_) | Event::Unknown(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn on_done(&mut self, op: OpId, result: Result<Output, OpError>) {
+        match self.requests.take(op) {
+            Some(Waiter::Reply(reply)) => {
+                let link = match &result {
+                    Ok(Output::Connected(info)) => Some(info.connection),
+                    _ => None,
+                };
+                let unclaimed = reply.send(result.map_err(Failure::Op)).is_err();
+                if let (true, Some(connection)) = (unclaimed, link) {
+                    // Whoever asked for the link is gone.
+                    self.take_message(Message::Release(connection));
+                }
+            }
+            Some(Waiter::Scan(reader)) => {
+                let error = result.err().unwrap_or(OpError::Cancelled);
+                reader.fail(Failure::Op(error));
+            }
+            None => {}
+        }
+    }
+
+    async fn bring_sighting(&mut self, op: OpId, sighting: Box<Sighting>) {
+        let Some(reader) = self.requests.scan(op) else { return };
+        if reader.sightings.capacity() == 0 {
+            // Let a reader on this thread run; advertisers come again, so there is no waiting for one that does not.
+            tokio::task::yield_now().await;
+        }
+        if reader.sightings.try_send(Ok(sighting)).is_err() {
+            reader.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn bring_value(&mut self, connection: ConnectionId, handle: u16, value: Bytes, indication: bool) {
+        if !indication && let Some(queue) = self.readers.full(connection, handle) {
+            // A reader that is running makes room now; one that is not costs this wait once.
+            if tokio::time::timeout(PATIENCE, queue.reserve()).await.is_err() {
+                self.readers.give_up_on_full(connection, handle);
+            }
+        }
+        if self.readers.deliver(connection, handle, &value, indication) && indication {
+            let now = self.now();
+            self.host.submit(now, Request::Confirm { connection });
+        }
+    }
+
+    fn on_connected(&mut self, info: ConnectionInfo) {
+        self.states.insert(info.connection, Arc::new(LinkState::new(info)));
+        self.publish();
+    }
+
+    fn on_disconnected(&mut self, connection: ConnectionId, reason: ErrorCode) {
+        if let Some(state) = self.states.remove(&connection) {
+            state.down.send_replace(Some(reason));
+        }
+        self.readers.remove_link(connection);
+        self.publish();
+    }
+
+    fn publish(&self) {
+        self.links.send_replace(self.states.values().cloned().collect());
+    }
+
+    /// Leaves the controller idle before the session ends.
+    fn close(&mut self, reply: Option<oneshot::Sender<()>>) {
+        if let Some(closing) = &mut self.closing {
+            closing.reply = closing.reply.take().or(reply);
+            return;
+        }
+        let now = self.now();
+        self.requests.fail(&Failure::Closed);
+        self.host.wind_down(now);
+        self.closing = Some(Closing { reply, deadline: now + CLOSE_WITHIN });
+    }
+
+    /// Tells everybody why it is over.
+    fn end(&mut self, failure: &Failure) {
+        if let Some(started) = self.started.take() {
+            let _ = started.send(Err(failure.clone()));
+        }
+        self.requests.fail(failure);
+        for connection in self.states.keys().copied().collect::<Vec<_>>() {
+            // The controller can no longer say why; the link is lost to us.
+            self.on_disconnected(connection, ErrorCode::ConnectionTerminatedByLocalHost);
+        }
+        if let Some(tap) = &mut self.tap {
+            tap.flush();
+        }
+        if let Some(reply) = self.closing.as_mut().and_then(|closing| closing.reply.take()) {
+            let _ = reply.send(());
+        }
+    }
+}
+
+async fn next(messages: &mut Messages) -> Option<Message> {
+    messages.as_mut()?.recv().await
+}
+
+async fn sleep_until(clock: tokio::time::Instant, deadline: Option<Instant>) {
+    if let Some(deadline) = deadline {
+        tokio::time::sleep_until(clock + deadline.since_start()).await;
+    }
+}
+
+/// What a future gives at once. What it would wait for is left for later, so it must be cancel safe.
+async fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
