@@ -243,13 +243,16 @@ mod script {
         for (n, (expected, given)) in exchanges.iter().enumerate() {
             assert_eq!(request, *expected, "request {n}");
             let given = Bytes::copy_from_slice(given);
-            match procedure.on_response(Response::new(&given).expect("a PDU that parses"))? {
-                Step::Send(next) => request = next,
-                Step::Done(output) => {
-                    assert_eq!(n + 1, exchanges.len(), "done early");
-                    return Ok(output);
+            let result = match procedure.on_response(Response::new(&given).expect("a PDU that parses")) {
+                Ok(Step::Send(next)) => {
+                    request = next;
+                    continue;
                 }
-            }
+                Ok(Step::Done(output)) => Ok(output),
+                Err(error) => Err(error),
+            };
+            assert_eq!(n + 1, exchanges.len(), "done early");
+            return result;
         }
         panic!("not done; it sends {request:02x?}");
     }
