@@ -271,7 +271,7 @@ impl<K: Copy + PartialEq> Connector<K> {
                 None
             }
             // The host goes on with the legacy form.
-            Some(ErrorCode::UnknownHciCommand) if opcode == LeExtendedCreateConnection::OPCODE => {
+            Some(ErrorCode::UnknownHciCommand) | None if opcode == LeExtendedCreateConnection::OPCODE => {
                 current.state = State::Blocked;
                 None
             }

@@ -271,8 +271,8 @@ impl Scanner {
                 self.running = Some(parameters);
                 self.mark_started(|subscription| subscription.asked);
             }
-            (_, Some(ErrorCode::UnknownHciCommand)) if parameters.is_extended() => {
-                self.set = None;
+            (_, Some(ErrorCode::UnknownHciCommand) | None) if parameters.is_extended() => {
+                (self.set, self.running) = (None, None);
                 self.lost_extended = true;
                 self.outcomes.push_back(Outcome::SupportLost(SupportLost::Extended));
             }

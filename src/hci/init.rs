@@ -217,14 +217,9 @@ impl Initialization {
     }
 
     fn done(&mut self) -> Next {
-        let commands = [
-            LeSetExtendedScanParameters::OPCODE,
-            LeSetExtendedScanEnable::OPCODE,
-            LeExtendedCreateConnection::OPCODE,
-        ];
-        self.info.extended = !self.legacy_only
-            && self.info.features.extended_advertising()
-            && commands.into_iter().all(|opcode| self.info.supports(opcode));
+        // The feature counts, not the list of commands: there are controllers that have the commands and do not list
+        // them. One that has neither answers 0x01 or nothing, and is then used without.
+        self.info.extended = !self.legacy_only && self.info.features.extended_advertising();
         Next::Done(self.info.clone())
     }
 

@@ -294,7 +294,7 @@ impl Host {
 
     fn on_connect_answer(&mut self, now: Instant, opcode: Opcode, status: Option<ErrorCode>) {
         let extended = command::LeExtendedCreateConnection::OPCODE;
-        if opcode == extended && status == Some(ErrorCode::UnknownHciCommand) {
+        if opcode == extended && matches!(status, None | Some(ErrorCode::UnknownHciCommand)) {
             self.lose_extended();
         }
         if let Some(ended) = self.connector.on_answer(opcode, status, self.scanner.is_scanning()) {
@@ -459,6 +459,7 @@ impl Host {
         }
         // Scans go on when the controller is ready again.
         self.scanner.on_reset();
+        self.assembler.clear();
         let handles: Vec<_> = self.links.keys().copied().collect();
         for handle in handles {
             self.on_disconnected(handle, ErrorCode::HardwareFailure);

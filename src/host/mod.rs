@@ -181,6 +181,10 @@ impl Host {
     pub fn cancel(&mut self, now: Instant, op: OpId) {
         if self.scans.remove(&op) {
             self.scanner.unsubscribe(op.0);
+            if self.scans.is_empty() {
+                // What began in this scan will not end in the next.
+                self.assembler.clear();
+            }
             self.done(op, Err(OpError::Cancelled));
         }
         if let Some(ended) = self.connector.cancel(op) {
