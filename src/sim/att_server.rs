@@ -399,3 +399,6 @@ fn attribute_type(octets: &[u8]) -> Result<Uuid, (u16, AttError)> {
     let allowed = matches!(octets.len(), 2 | 16);
     Uuid::from_wire(octets).filter(|_| allowed).ok_or(refusal(0, AttError::InvalidPdu))
 }
+
+#[cfg(test)]
+mod tests;

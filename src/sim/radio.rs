@@ -18,6 +18,7 @@ use std::time::Duration;
 ///
 /// After every `handle_*` ask [`poll_transmit`](Self::poll_transmit) of each controller until it is empty and
 /// [`poll_timeout`](Self::poll_timeout) for the time of the next [`handle_timeout`](Self::handle_timeout).
+/// What a test does to the room (adding, removing, cutting) happens at the time of the last `handle_*`.
 #[derive(Debug)]
 pub struct Radio {
     pub(super) now: Instant,

@@ -2,5 +2,9 @@
 
 mod advertising;
 mod connections;
+mod controllers;
+mod determinism;
 mod devices;
+mod encryption;
+mod extended;
 mod room;

@@ -95,6 +95,7 @@ impl Room {
             self.collect();
         }
         self.now = end;
+        self.radio.handle_timeout(end);
     }
 
     /// The packets of one controller since the last call.
