@@ -16,14 +16,15 @@ const CAPACITY: usize = 64;
 /// The radio of the tour, its one controller as a transport: see [`demo_radio`].
 ///
 /// ```
-/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use baretooth::hci::command::{HciCommand, Reset};
 /// use baretooth::transports::{SendQueue, Transport, TransportRx, TransportTx};
 /// let (mut rx, mut tx) = baretooth::sim::demo(1).split();
 /// tx.send(&mut SendQueue::from(Reset {}.to_packet()?)).await?;
 /// assert_eq!(rx.recv().await?.as_slice(), [0x04, 0x0E, 4, 1, 0x03, 0x0C, 0]);
-/// # Ok(()) })
-/// # as Result<(), Box<dyn std::error::Error>>
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// # Panics
