@@ -54,7 +54,7 @@ impl Default for Advertisement {
             primary_phy: Phy::Le1M,
             secondary_phy: Phy::Le1M,
             tx_power: 127,
-            rssi: -50,
+            rssi: super::link::RSSI,
             interval: Duration::from_millis(100),
             data: Bytes::new(),
             scan_response: Bytes::new(),

@@ -65,6 +65,7 @@ pub fn heart_rate_strap() -> Device {
         .characteristic(uuid16(0x2A26), READ, *b"0.1.0")
         .build();
     Device::new(HEART_RATE_ADDRESS)
+        .rssi(-42)
         .data(
             [
                 ad(0x01, &[0x06]),
@@ -103,6 +104,7 @@ pub fn thermometer() -> Device {
         .adjust(|attribute| attribute.error = Some(AttError(0x80)))
         .build();
     Device::new(THERMOMETER_ADDRESS)
+        .rssi(-58)
         .data([ad(0x01, &[0x06]), ad(0x03, &[0x09, 0x18, 0x1A, 0x18]), ad(0x09, b"Thermometer")].concat())
         .scan_response(ad(0x19, &[0x00, 0x03]))
         .server(server)
@@ -117,6 +119,7 @@ pub fn echo() -> Device {
         .characteristic(UART_TX, NOTIFY, [])
         .build();
     Device::new(ECHO_ADDRESS)
+        .rssi(-51)
         .data([ad(0x01, &[0x06]), ad(0x07, &UART_SERVICE.as_u128().to_le_bytes())].concat())
         .scan_response(ad(0x09, b"UART echo"))
         .server(server)
@@ -135,6 +138,7 @@ pub fn beacon() -> Device {
         scannable: false,
         legacy: false,
         sid: 7,
+        rssi: -77,
         secondary_phy: Phy::Le2M,
         tx_power: 4,
         interval: Duration::from_millis(200),

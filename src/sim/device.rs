@@ -117,6 +117,13 @@ impl Device {
         self
     }
 
+    /// Sets how strong the others hear it, in dBm.
+    #[must_use]
+    pub fn rssi(mut self, rssi: i8) -> Self {
+        self.advertisement.rssi = rssi;
+        self
+    }
+
     /// Sets all that it advertises.
     #[must_use]
     pub fn advertisement(self, advertisement: Advertisement) -> Self {
@@ -168,6 +175,7 @@ impl Radio {
         if let Some(device) = self.devices.get_mut(&id) {
             device.advertiser = None;
             device.link = Some(link);
+            end.rssi = device.advertisement.rssi;
             end.max_rx_octets = device.data_length;
             end.wanted_octets = device.data_length;
         }

@@ -13,6 +13,9 @@ pub(super) const LEAST_PDU: u16 = 27;
 /// And the most.
 pub(super) const LONGEST_PDU: u16 = 251;
 
+/// How strong controllers hear each other, in dBm.
+pub(super) const RSSI: i8 = -50;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Central,
@@ -45,6 +48,8 @@ pub(super) struct End {
     pub(super) node: Node,
     pub(super) features: u64,
     pub(super) version: u8,
+    /// How strong the other side hears it, in dBm.
+    pub(super) rssi: i8,
     /// Octets of data this side would like to send in one PDU.
     pub(super) wanted_octets: u16,
     /// Octets of data it can receive in one.
@@ -75,6 +80,7 @@ impl End {
             node,
             features,
             version,
+            rssi: RSSI,
             wanted_octets: LEAST_PDU,
             max_rx_octets: LEAST_PDU,
             tx_octets: LEAST_PDU,

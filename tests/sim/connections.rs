@@ -142,7 +142,10 @@ fn remote_features_version_phy_channel_map_and_rssi_can_be_read() {
     assert_eq!(phys, [(Phy::Le2M, Phy::Le2M)]);
     assert_eq!(room.ok(central, &LeReadPhy { connection_handle })[3..], [2, 2]);
     assert_eq!(room.ok(central, &LeReadChannelMap { connection_handle }).len(), 8);
-    assert_eq!(room.ok(central, &ReadRssi { connection_handle }).len(), 4);
+    assert_eq!(room.ok(central, &ReadRssi { connection_handle })[3].cast_signed(), -50);
+    room.radio.add_device(Device::new(random(1)).rssi(-71));
+    let connection_handle = room.connect(central, random(1));
+    assert_eq!(room.ok(central, &ReadRssi { connection_handle })[3].cast_signed(), -71);
 }
 
 fn update(connection_handle: ConnectionHandle, interval: u16) -> LeConnectionUpdate {

@@ -173,8 +173,9 @@ impl Radio {
             Command::LeLongTermKeyRequestNegativeReply(c) => {
                 done_on(c.connection_handle, self.long_term_key_reply(id, c.connection_handle, None))
             }
-            Command::ReadRssi(c) => self.with_link(id, c.connection_handle, |_, _| {
-                returns(&ReadRssiReturn { status, connection_handle: c.connection_handle, rssi: -50 })
+            Command::ReadRssi(c) => self.with_link(id, c.connection_handle, |link, side| {
+                let rssi = link.end(side.other()).rssi;
+                returns(&ReadRssiReturn { status, connection_handle: c.connection_handle, rssi })
             }),
             Command::LeReadChannelMap(c) => self.with_link(id, c.connection_handle, |_, _| {
                 let channel_map = [0xFF, 0xFF, 0xFF, 0xFF, 0x1F];
