@@ -19,6 +19,8 @@ pub(super) enum Wake {
     Supervision(LinkId),
     /// The application of a device asked to be called.
     Device(DeviceId),
+    /// A controller has had the time that a command takes.
+    Command(ControllerId),
     /// The duration of an extended scan is over.
     ScanTimeout(ControllerId),
     /// An event that a controller has ready, after the answer of the command that made it.

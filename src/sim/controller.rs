@@ -23,8 +23,8 @@ use crate::hci::{
 };
 use crate::transports::HciPacket;
 use crate::{Address, BdAddr};
-use bytes::{BufMut, BytesMut};
-use std::collections::{BTreeMap, BTreeSet};
+use bytes::{BufMut, Bytes, BytesMut};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 #[derive(Debug)]
 pub(super) struct Controller {
@@ -41,6 +41,9 @@ pub(super) struct Controller {
     initiating: Option<Initiating>,
     links: BTreeMap<ConnectionHandle, Held>,
     last_handle: u16,
+    /// Commands waiting for their time.
+    commands: VecDeque<(Opcode, Bytes)>,
+    pub(super) lost_commands: u32,
     suggested_octets: u16,
 }
 
@@ -54,6 +57,7 @@ enum Family {
 #[derive(Debug)]
 struct Held {
     link: LinkId,
+    peer: Address,
     /// Buffers that hold data of the host for this link.
     buffers: u16,
 }
@@ -75,6 +79,8 @@ impl Controller {
             initiating: None,
             links: BTreeMap::new(),
             last_handle: 0x003F,
+            commands: VecDeque::new(),
+            lost_commands: 0,
             suggested_octets: super::link::LEAST_PDU,
         }
     }
@@ -155,14 +161,20 @@ impl Controller {
         self.send(event.into());
     }
 
+    /// How many commands the controller has room for now.
+    fn command_room(&self) -> u8 {
+        let waiting = u8::try_from(self.commands.len()).unwrap_or(u8::MAX);
+        self.options.command_packets.max(1).saturating_sub(waiting)
+    }
+
     fn command_complete(&mut self, command_opcode: Opcode, return_parameters: &[u8]) {
-        let num_hci_command_packets = self.options.command_packets.max(1);
+        let num_hci_command_packets = self.command_room();
         let return_parameters = Rest(return_parameters);
         self.send(CommandComplete { num_hci_command_packets, command_opcode, return_parameters });
     }
 
     fn command_status(&mut self, command_opcode: Opcode, status: ErrorCode) {
-        let num_hci_command_packets = self.options.command_packets.max(1);
+        let num_hci_command_packets = self.command_room();
         self.send(CommandStatus { status, num_hci_command_packets, command_opcode });
     }
 
@@ -223,6 +235,8 @@ impl Radio {
             }
             self.silence(held.link, ErrorCode::ConnectionTimeout, None);
         }
-        self.controller(id).outbox = old.outbox;
+        let controller = self.controller(id);
+        controller.outbox = old.outbox;
+        controller.lost_commands = old.lost_commands;
     }
 }

@@ -221,10 +221,17 @@ impl Radio {
             device.partial.clear();
         }
         device.partial.extend_from_slice(data);
-        if let Ok((channel, payload)) = frame::parse(&device.partial) {
-            let payload = Bytes::copy_from_slice(payload);
-            device.partial.clear();
-            self.device_frame(id, channel, &payload);
+        let whole = match device.partial.first_chunk() {
+            Some(length) => frame::HEADER_LENGTH + usize::from(u16::from_le_bytes(*length)),
+            None => return,
+        };
+        if device.partial.len() < whole {
+            return;
+        }
+        // A frame longer than it says is no frame, and is forgotten like a whole one.
+        let frame = device.partial.split().freeze();
+        if let Ok((channel, payload)) = frame::parse(&frame) {
+            self.device_frame(id, channel, payload);
         }
         self.flush_device(id);
     }

@@ -70,8 +70,10 @@ pub struct ControllerOptions {
     pub acl_buffers: u8,
     /// Says that there are no buffers for LE alone, so that those of Read Buffer Size count.
     pub shared_buffers: bool,
-    /// Num_HCI_Command_Packets of its answers; 0 counts as 1.
+    /// Commands it holds at once, and Num_HCI_Command_Packets of its answers while it holds none; 0 counts as 1.
     pub command_packets: u8,
+    /// Time it takes for each command. Without it every command is carried out at once and none is ever too many.
+    pub command_delay: Duration,
     /// Links it can hold at once.
     pub max_links: usize,
     /// Advertising sets it can hold at once.
@@ -99,6 +101,7 @@ impl Default for ControllerOptions {
             acl_buffers: 12,
             shared_buffers: false,
             command_packets: 1,
+            command_delay: Duration::ZERO,
             max_links: 64,
             advertising_sets: 4,
             accept_list_size: 16,

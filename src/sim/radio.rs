@@ -83,7 +83,7 @@ impl Radio {
             PacketIndicator::Command => {
                 if let [_, low, high, _, parameters @ ..] = packet.as_slice() {
                     let opcode = Opcode(u16::from_le_bytes([*low, *high]));
-                    self.handle_command(from, opcode, parameters);
+                    self.take_command(from, opcode, parameters);
                 }
             }
             PacketIndicator::AclData => {
@@ -105,6 +105,7 @@ impl Radio {
                 Wake::ConnectionEvent(id) => self.connection_event(id),
                 Wake::Supervision(id) => self.supervision_timeout(id),
                 Wake::Device(id) => self.device_timeout(id),
+                Wake::Command(id) => self.next_command(id),
                 Wake::ScanTimeout(id) => self.scan_timeout(id),
                 Wake::Send(id, packet) => self.controller(id).outbox.push(packet),
             }
@@ -138,6 +139,11 @@ impl Radio {
         }
     }
 
+    /// Commands that a host has sent although the controller had no room for them; they were lost.
+    pub fn lost_commands(&self, id: ControllerId) -> u32 {
+        self.controllers[id.0].lost_commands
+    }
+
     /// Changes what goes wrong between a controller and its host from now on.
     pub fn set_faults(&mut self, id: ControllerId, plan: FaultPlan) {
         self.controller(id).outbox.set_plan(plan);
@@ -145,13 +151,14 @@ impl Radio {
 
     /// Takes a device off the air, without a word: who is connected to it will see the supervision time-out.
     pub fn remove_device(&mut self, id: DeviceId) -> Option<Device> {
-        let device = self.devices.remove(&id)?;
-        if let Some(advertiser) = device.advertiser {
+        let mut device = self.devices.remove(&id)?;
+        if let Some(advertiser) = device.advertiser.take() {
             self.stop_advertiser(advertiser);
         }
-        if let Some(link) = device.link {
+        if let Some(link) = device.link.take() {
             self.silence(link, ErrorCode::ConnectionTimeout, None);
         }
+        device.server.disconnected();
         Some(device)
     }
 

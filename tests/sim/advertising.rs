@@ -175,9 +175,10 @@ fn an_accept_list_keeps_scanners_and_centrals_out() {
     room.run(ms(1000));
     assert_eq!(legacy_reports(&room, scanner).len(), 1, "no scan response");
     assert_eq!(room.connections(scanner).len(), 0);
-    room.ok(
-        advertiser,
-        &LeAddDeviceToFilterAcceptList { address_type: AddressType::Public, address: bd_addr(1) },
-    );
+    let add = LeAddDeviceToFilterAcceptList { address_type: AddressType::Public, address: bd_addr(1) };
+    assert_eq!(room.status(advertiser, &add), ErrorCode::CommandDisallowed, "it is in use");
+    room.ok(advertiser, &LeSetAdvertisingEnable { advertising_enable: 0 });
+    room.ok(advertiser, &add);
+    room.ok(advertiser, &LeSetAdvertisingEnable { advertising_enable: 1 });
     assert_eq!(room.connected(scanner).status, ErrorCode::Success);
 }

@@ -333,7 +333,19 @@ fn the_filter_accept_list_chooses_the_peer() {
     let any =
         LeCreateConnection { initiator_filter_policy: 1, ..create_connection(Address::public(bd_addr(0))) };
     room.ok(central, &any);
+    let clear = LeClearFilterAcceptList {};
+    assert_eq!(room.status(central, &clear), ErrorCode::CommandDisallowed, "it is in use");
     assert_eq!(room.connected(central).peer_address, random(2).bd_addr);
+    room.ok(central, &clear);
+}
+
+#[test]
+fn nobody_connects_twice_to_the_same_peer() {
+    let mut room = Room::new(RadioOptions::default());
+    let (central, _, peripheral, _) = room.pair();
+    room.ok(peripheral, &LeSetAdvertisingEnable { advertising_enable: 1 });
+    let again = create_connection(Address::public(bd_addr(2)));
+    assert_eq!(room.status(central, &again), ErrorCode::ConnectionAlreadyExists);
 }
 
 #[test]

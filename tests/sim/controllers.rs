@@ -105,6 +105,26 @@ fn answers_carry_the_credits_of_the_controller() {
 }
 
 #[test]
+fn a_slow_controller_takes_as_many_commands_as_it_has_room_for_and_loses_the_others() {
+    let mut room = Room::new(RadioOptions::default());
+    let options =
+        ControllerOptions { command_packets: 2, command_delay: ms(5), ..ControllerOptions::default() };
+    let id = room.radio.add_controller(options);
+    for _ in 0..3 {
+        room.send(id, LeRand {}.to_packet().expect("no parameters"));
+    }
+    assert!(room.log.is_empty());
+    assert_eq!(room.radio.lost_commands(id), 1);
+    room.run(ms(100));
+    let answers: Vec<_> =
+        room.log.iter().map(|(when, _, packet)| (when.since_start(), packet.payload()[0])).collect();
+    assert_eq!(answers, [(ms(5), 1), (ms(10), 2)], "when, and the credits");
+    room.send(id, LeRand {}.to_packet().expect("no parameters"));
+    room.run(ms(100));
+    assert_eq!((room.log.len(), room.radio.lost_commands(id)), (3, 1));
+}
+
+#[test]
 fn random_numbers_follow_the_seed() {
     let rand = |seed| {
         let mut room = Room::new(RadioOptions { seed, ..RadioOptions::default() });

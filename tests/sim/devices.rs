@@ -208,6 +208,11 @@ fn frames_that_are_not_whole_are_forgotten_at_the_next_start() {
     assert_eq!(client.att(&[0x0A, 3, 0]), b"\x0BHR strap");
     client.room.send(client.host, acl(client.handle, true, &[1, 2, 3]));
     assert_eq!(client.att(&[0x0A, 3, 0]), b"\x0BHR strap");
+    // More data than the frame announces: it is no frame, and what follows is one.
+    client.room.send(client.host, acl(client.handle, false, &[3, 0, 4, 0, 0x0A]));
+    client.room.send(client.host, acl(client.handle, true, &[3, 0, 9, 9]));
+    assert_eq!(client.wait(50), []);
+    assert_eq!(client.att(&[0x0A, 3, 0]), b"\x0BHR strap");
     assert_eq!(client.on(0x40, &[1]), Vec::<Vec<u8>>::new(), "nobody has this channel");
 }
 

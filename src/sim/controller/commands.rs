@@ -6,6 +6,7 @@ use super::{Controller, Family};
 use crate::codec::{Field, HexInt};
 use crate::hci::command::*;
 use crate::hci::{ConnectionHandle, ErrorCode, Opcode};
+use crate::sim::agenda::Wake;
 use crate::sim::link::{LONGEST_PDU, Link, Procedure, Side};
 use crate::sim::options::feature;
 use crate::sim::{ControllerId, LinkId, Radio};
@@ -32,11 +33,32 @@ fn family(opcode: Opcode) -> Option<Family> {
     }
 }
 
+/// A command that comes with features needs any of these.
+fn needed_features(opcode: Opcode) -> Option<u64> {
+    match opcode.0 {
+        0x2018..=0x201B => Some(feature::ENCRYPTION),
+        0x2020 | 0x2021 => Some(feature::CONNECTION_PARAMETERS_REQUEST),
+        0x2022..=0x2024 | 0x202F => Some(feature::DATA_PACKET_LENGTH_EXTENSION),
+        0x2030..=0x2032 => Some(feature::LE_2M_PHY | feature::LE_CODED_PHY),
+        0x2035..=0x203D | 0x2041..=0x2043 | 0x204B => Some(feature::EXTENDED_ADVERTISING),
+        _ => None,
+    }
+}
+
 impl Controller {
+    /// The list stays as it is while something is filtered by it ([Vol 4] Part E, 7.8.15).
+    fn may_change_accept_list(&self) -> Result<(), ErrorCode> {
+        let advertises = self.advertising.on_air.is_some() && self.advertising.filter_policy != 0
+            || self.sets.values().any(|set| set.on_air.is_some() && set.filter_policy != 0);
+        let listens = self.scanning.uses_accept_list()
+            || self.initiating.as_ref().is_some_and(|initiating| initiating.uses_accept_list());
+        if advertises || listens { Err(ErrorCode::CommandDisallowed) } else { Ok(()) }
+    }
+
     fn implements(&self, opcode: Opcode) -> bool {
         IMPLEMENTED.contains(&opcode.0)
             && !self.options.refused.contains(&opcode)
-            && (family(opcode) != Some(Family::Extended) || self.has_feature(feature::EXTENDED_ADVERTISING))
+            && needed_features(opcode).is_none_or(|any| self.has_feature(any))
     }
 
     fn supported_commands(&self) -> [u8; 64] {
@@ -74,7 +96,34 @@ fn done_on(connection_handle: ConnectionHandle, result: Result<(), ErrorCode>) -
 }
 
 impl Radio {
-    pub(in crate::sim) fn handle_command(&mut self, id: ControllerId, opcode: Opcode, parameters: &[u8]) {
+    /// A command has arrived: it waits for its time, or is lost when there is no room.
+    pub(in crate::sim) fn take_command(&mut self, id: ControllerId, opcode: Opcode, parameters: &[u8]) {
+        let controller = self.controller(id);
+        let delay = controller.options.command_delay;
+        if delay.is_zero() {
+            return self.handle_command(id, opcode, parameters);
+        }
+        if controller.command_room() == 0 {
+            controller.lost_commands += 1;
+            return;
+        }
+        controller.commands.push_back((opcode, Bytes::copy_from_slice(parameters)));
+        if controller.commands.len() == 1 {
+            self.after(delay, Wake::Command(id));
+        }
+    }
+
+    pub(in crate::sim) fn next_command(&mut self, id: ControllerId) {
+        let Some((opcode, parameters)) = self.controller(id).commands.pop_front() else { return };
+        self.handle_command(id, opcode, &parameters);
+        let controller = self.controller(id);
+        if !controller.commands.is_empty() {
+            let delay = controller.options.command_delay;
+            self.after(delay, Wake::Command(id));
+        }
+    }
+
+    fn handle_command(&mut self, id: ControllerId, opcode: Opcode, parameters: &[u8]) {
         let controller = self.controller(id);
         if controller.options.mute.contains(&opcode) {
             return;
@@ -249,14 +298,19 @@ impl Controller {
                 self.suggested_octets = c.suggested_max_tx_octets;
             }
             Command::LeSetDefaultPhy(_) => {}
-            Command::LeClearFilterAcceptList(_) => self.accept_list.clear(),
+            Command::LeClearFilterAcceptList(_) => {
+                self.may_change_accept_list()?;
+                self.accept_list.clear();
+            }
             Command::LeAddDeviceToFilterAcceptList(c) => {
+                self.may_change_accept_list()?;
                 if self.accept_list.len() >= usize::from(self.options.accept_list_size) {
                     return Err(ErrorCode::MemoryCapacityExceeded);
                 }
                 self.accept_list.extend(c.address_type.with(c.address));
             }
             Command::LeRemoveDeviceFromFilterAcceptList(c) => {
+                self.may_change_accept_list()?;
                 if let Some(address) = c.address_type.with(c.address) {
                     self.accept_list.remove(&address);
                 }

@@ -26,6 +26,12 @@ pub(in crate::sim) struct Initiating {
     coded: Option<InitiatePhy>,
 }
 
+impl Initiating {
+    pub(super) fn uses_accept_list(&self) -> bool {
+        self.peer.is_none()
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct InitiatePhy {
     interval: u16,
@@ -128,6 +134,9 @@ impl Controller {
         }
         if self.links.len() >= self.options.max_links {
             return Err(ErrorCode::ConnectionLimitExceeded);
+        }
+        if self.links.values().any(|held| Some(held.peer) == initiating.peer) {
+            return Err(ErrorCode::ConnectionAlreadyExists);
         }
         self.initiating = Some(initiating);
         Ok(())
@@ -238,10 +247,10 @@ impl Radio {
         }
         self.stop_advertiser(advertiser_id);
         let link_id = LinkId(self.new_id());
-        let central = self.join(id, link_id);
+        let central = self.join(id, link_id, advertiser.address);
         let peripheral = match advertiser.owner {
             Owner::Device(device) => self.join_device(device, link_id),
-            Owner::Legacy(owner) | Owner::Set(owner, _) => self.join(owner, link_id),
+            Owner::Legacy(owner) | Owner::Set(owner, _) => self.join(owner, link_id, wanted.own),
         };
         let handles = [central.node, peripheral.node];
         let addresses = [advertiser.address, wanted.own];
@@ -287,10 +296,10 @@ impl Radio {
     }
 
     /// One end of a new link at a controller.
-    fn join(&mut self, id: ControllerId, link: LinkId) -> End {
+    fn join(&mut self, id: ControllerId, link: LinkId, peer: Address) -> End {
         let controller = self.controller(id);
         let handle = controller.new_handle();
-        controller.links.insert(handle, Held { link, buffers: 0 });
+        controller.links.insert(handle, Held { link, peer, buffers: 0 });
         let options = &controller.options;
         let node = Node::Controller(id, handle);
         let mut end = End::new(node, options.le_features, options.version);

@@ -70,6 +70,10 @@ impl Scanning {
         self.running.is_some()
     }
 
+    pub(super) fn uses_accept_list(&self) -> bool {
+        self.is_running() && self.filter_policy & 1 == 1
+    }
+
     pub(super) fn timeout(&self) -> Option<Ticket> {
         self.running.as_ref().and_then(|running| running.timeout)
     }
