@@ -270,7 +270,21 @@ impl AdapterBuilder {
 }
 
 async fn open(spec: &AdapterSpec) -> Result<AnyTransport, Error> {
-    crate::transports::open(spec)
-        .await
-        .map_err(|source| Error::Transport { operation: format!("opening {spec}"), source })
+    let operation = || format!("opening {spec}");
+    let opened = match spec {
+        AdapterSpec::Tcp { .. } => {
+            let opening = tokio::time::timeout(TCP_CONNECT_WITHIN, crate::transports::open(spec)).await;
+            opening.map_err(|_| Error::Timeout {
+                operation: operation(),
+                cause: "the host did not answer",
+                after: TCP_CONNECT_WITHIN,
+            })?
+        }
+        // A server waits for its host as long as it takes; the others answer at once.
+        _ => crate::transports::open(spec).await,
+    };
+    opened.map_err(|source| Error::Transport { operation: operation(), source })
 }
+
+/// The system's own limit is minutes.
+const TCP_CONNECT_WITHIN: Duration = Duration::from_secs(10);
