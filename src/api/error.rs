@@ -97,8 +97,8 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// `adapter`
-    Adapter,
+    /// `transport`
+    Transport,
     /// `hci`
     Hci,
     /// `disconnected`
@@ -109,6 +109,8 @@ pub enum ErrorKind {
     Gatt,
     /// `not_found`
     NotFound,
+    /// `ambiguous`
+    Ambiguous,
     /// `timeout`
     Timeout,
     /// `invalid`
@@ -119,12 +121,13 @@ impl ErrorKind {
     /// The word.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Adapter => "adapter",
+            Self::Transport => "transport",
             Self::Hci => "hci",
             Self::Disconnected => "disconnected",
             Self::Att => "att",
             Self::Gatt => "gatt",
             Self::NotFound => "not_found",
+            Self::Ambiguous => "ambiguous",
             Self::Timeout => "timeout",
             Self::Invalid => "invalid",
         }
@@ -135,11 +138,12 @@ impl Error {
     /// Its sort.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Transport { .. } | Self::Closed { .. } => ErrorKind::Adapter,
+            Self::Transport { .. } | Self::Closed { .. } => ErrorKind::Transport,
             Self::Controller { .. } => ErrorKind::Hci,
             Self::Disconnected { .. } => ErrorKind::Disconnected,
             Self::Att { .. } => ErrorKind::Att,
             Self::Gatt { .. } => ErrorKind::Gatt,
+            Self::NotFound { handles, .. } if handles.len() > 1 => ErrorKind::Ambiguous,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::Invalid { .. } => ErrorKind::Invalid,
