@@ -1,0 +1,86 @@
+//! The options that every verb has, and the session that most verbs run in.
+
+use crate::adapters;
+use crate::failure::Failure;
+use crate::output::Output;
+use baretooth::Adapter;
+use baretooth::transports::AdapterSpec;
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Options of every verb; they may stand before or after it.
+#[derive(Debug, clap::Args)]
+pub struct Global {
+    /// The adapter: tcp:HOST:PORT, unix:PATH, sim (a virtual radio) …; the only one found if not given
+    #[arg(short, long, global = true, env = "BARETOOTH_ADAPTER", value_name = "SPEC")]
+    pub adapter: Option<AdapterSpec>,
+    /// Writes every HCI packet to FILE, in btsnoop format
+    #[arg(long, global = true, env = "BARETOOTH_CAPTURE", value_name = "FILE")]
+    pub capture: Option<PathBuf>,
+    /// Prints one JSON object per line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Logs to standard error; -vv and -vvv log more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Makes the session deterministic: whoever knows N knows its keys
+    #[arg(long, global = true, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+impl Global {
+    /// Where results go.
+    pub fn output(&self) -> Output {
+        Output::new(self.json)
+    }
+
+    /// Opens the adapter, runs `body` on it until it ends or the user interrupts, and leaves the adapter idle and the
+    /// capture whole in either case.
+    pub async fn session<T>(
+        &self,
+        body: impl AsyncFnOnce(&Adapter) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let adapter = or_interrupted(self.open()).await?;
+        let result = or_interrupted(body(&adapter)).await;
+        adapter.close().await;
+        result
+    }
+
+    async fn open(&self) -> Result<Adapter, Failure> {
+        let spec = match &self.adapter {
+            Some(spec) => spec.clone(),
+            None => adapters::only()?,
+        };
+        let mut builder = Adapter::builder();
+        if let Some(capture) = &self.capture {
+            builder = builder.capture(capture);
+        }
+        if let Some(seed) = self.seed {
+            builder = builder.seed(seed);
+        }
+        Ok(builder.open(&spec.to_string()).await?)
+    }
+
+    /// Sends what the library logs to standard error.
+    pub fn start_logging(&self) {
+        let level = match self.verbose {
+            0 => return,
+            1 => tracing_subscriber::filter::LevelFilter::INFO,
+            2 => tracing_subscriber::filter::LevelFilter::DEBUG,
+            _ => tracing_subscriber::filter::LevelFilter::TRACE,
+        };
+        tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(std::io::stderr).init();
+    }
+}
+
+/// Runs `work` unless the user interrupts (SIGINT, SIGTERM), which drops it.
+pub async fn or_interrupted<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        biased;
+        _ = interrupt.recv() => Err(Failure::Interrupted),
+        _ = terminate.recv() => Err(Failure::Interrupted),
+        result = work => result,
+    }
+}

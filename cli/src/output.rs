@@ -1,0 +1,69 @@
+//! Results on standard output: lines for people, or one JSON object per line.
+
+use serde::Serialize;
+use std::fmt;
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+/// Standard output, buffered. What was written is seen after [`flush`](Self::flush), or when it is dropped.
+pub struct Output {
+    json: bool,
+    terminal: bool,
+    out: BufWriter<io::Stdout>,
+}
+
+impl Output {
+    pub fn new(json: bool) -> Self {
+        let stdout = io::stdout();
+        Self { json, terminal: stdout.is_terminal(), out: BufWriter::with_capacity(1 << 16, stdout) }
+    }
+
+    /// Whether results are JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether a person looks on.
+    pub fn is_terminal(&self) -> bool {
+        self.terminal && !self.json
+    }
+
+    /// Writes an object as one line.
+    pub fn object(&mut self, object: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, object)?;
+        self.out.write_all(b"\n")
+    }
+
+    /// Writes a line for people.
+    pub fn line(&mut self, line: impl fmt::Display) -> io::Result<()> {
+        writeln!(self.out, "{line}")
+    }
+
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Octets as pairs of hexadecimal digits.
+pub fn hex(octets: &[u8]) -> String {
+    use fmt::Write;
+    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}
+
+/// The text that octets hold, where they hold nothing else.
+pub fn text(octets: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(octets).ok()?.trim_end_matches('\0');
+    (!text.is_empty() && !text.chars().any(char::is_control)).then_some(text)
+}
+
+/// Octets for people: `48 69  "Hi"`.
+pub fn value(octets: &[u8]) -> String {
+    let hex: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    match text(octets) {
+        _ if octets.is_empty() => "(empty)".to_owned(),
+        Some(text) => format!("{}  {text:?}", hex.join(" ")),
+        None => hex.join(" "),
+    }
+}
