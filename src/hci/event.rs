@@ -62,6 +62,33 @@ impl<'a> From<LeEvent<'a>> for Event<'a> {
     }
 }
 
+impl LeEvent<'_> {
+    /// Any of the three forms of LE Connection Complete, as the first one: what the others add is not in it.
+    pub fn connection_complete(&self) -> Option<LeConnectionComplete> {
+        macro_rules! common {
+            ($event:expr) => {
+                LeConnectionComplete {
+                    status: $event.status,
+                    connection_handle: $event.connection_handle,
+                    role: $event.role,
+                    peer_address_type: $event.peer_address_type,
+                    peer_address: $event.peer_address,
+                    connection_interval: $event.connection_interval,
+                    peripheral_latency: $event.peripheral_latency,
+                    supervision_timeout: $event.supervision_timeout,
+                    central_clock_accuracy: $event.central_clock_accuracy,
+                }
+            };
+        }
+        match self {
+            Self::LeConnectionComplete(event) => Some(*event),
+            Self::LeEnhancedConnectionComplete(event) => Some(common!(event)),
+            Self::LeEnhancedConnectionCompleteV2(event) => Some(common!(event)),
+            _ => None,
+        }
+    }
+}
+
 impl<'a> Field<'a> for LeEvent<'a> {
     #[inline]
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {

@@ -8,12 +8,9 @@ use crate::gap::connect::{Attempt, Ended, FAILED_TO_BE_ESTABLISHED, How};
 use crate::gap::scan::{Outcome, ScanFailure, SupportLost};
 use crate::gatt::procedure::ExchangeMtu;
 use crate::hci::command::{self, HciCommand, LeReadPhyReturn, ReadRssiReturn};
-use crate::hci::event::{self, LeMeta};
-use crate::hci::{
-    AddressType, ConnectionHandle, ErrorCode, LeEvent, LeFeatures, Next, Opcode, ParameterUnits, Role,
-};
+use crate::hci::event::{self, LeConnectionComplete, LeMeta};
+use crate::hci::{ConnectionHandle, ErrorCode, LeEvent, LeFeatures, Next, Opcode, ParameterUnits, Role};
 use crate::transports::HciPacket;
-use crate::{Address, BdAddr};
 use bytes::Bytes;
 
 /// The largest handle of a connection ([Vol 4] Part E, 5.4.2).
@@ -99,38 +96,12 @@ impl Host {
                 });
             }
             LeEvent::LeScanTimeout(_) => self.scanner.on_scan_timeout(),
-            LeEvent::LeConnectionComplete(e) => {
-                let timing = (e.connection_interval, e.peripheral_latency, e.supervision_timeout);
-                self.on_connected(
-                    now,
-                    e.status,
-                    e.connection_handle,
-                    e.role,
-                    (e.peer_address_type, e.peer_address),
-                    timing,
-                );
-            }
-            LeEvent::LeEnhancedConnectionComplete(e) => {
-                let timing = (e.connection_interval, e.peripheral_latency, e.supervision_timeout);
-                self.on_connected(
-                    now,
-                    e.status,
-                    e.connection_handle,
-                    e.role,
-                    (e.peer_address_type, e.peer_address),
-                    timing,
-                );
-            }
-            LeEvent::LeEnhancedConnectionCompleteV2(e) => {
-                let timing = (e.connection_interval, e.peripheral_latency, e.supervision_timeout);
-                self.on_connected(
-                    now,
-                    e.status,
-                    e.connection_handle,
-                    e.role,
-                    (e.peer_address_type, e.peer_address),
-                    timing,
-                );
+            LeEvent::LeConnectionComplete(_)
+            | LeEvent::LeEnhancedConnectionComplete(_)
+            | LeEvent::LeEnhancedConnectionCompleteV2(_) => {
+                if let Some(complete) = event.connection_complete() {
+                    self.on_connected(now, complete);
+                }
             }
             LeEvent::LeConnectionUpdateComplete(e) => {
                 let timing = LinkTiming::from_units(
@@ -302,51 +273,37 @@ impl Host {
         }
     }
 
-    /// LE Connection Complete in any of its forms.
-    fn on_connected(
-        &mut self,
-        now: Instant,
-        status: ErrorCode,
-        handle: ConnectionHandle,
-        role: Role,
-        (address_type, address): (AddressType, BdAddr),
-        (interval, latency, timeout): (u16, u16, u16),
-    ) {
+    fn on_connected(&mut self, now: Instant, complete: LeConnectionComplete) {
+        let (status, handle) = (complete.status, complete.connection_handle);
         if status.is_success() && (handle.0 > LARGEST_HANDLE || self.links.contains_key(&handle)) {
             tracing::warn!(%handle, "a connection with a handle that cannot be");
             return;
         }
-        let peer = address_type.with(address);
-        let ended = if role == Role::Central || !status.is_success() {
-            self.connector.on_complete(status)
-        } else {
-            None
-        };
-        let Some(ended) = ended else {
-            if status.is_success() {
+        let ours = complete.role == Role::Central || !status.is_success();
+        match if ours { self.connector.on_complete(status) } else { None } {
+            Some(ended) => self.on_attempt_ended(now, ended, Some(complete)),
+            None if status.is_success() => {
                 // A link that was never asked for would stay for ever.
                 tracing::warn!(%handle, "a connection that nobody asked for; ending it");
                 self.disconnect(handle, ErrorCode::RemoteUserTerminatedConnection);
             }
-            return;
-        };
-        let link = LinkTiming::from_units(interval, latency, timeout);
-        self.on_attempt_ended(now, ended, Some((handle, role, peer, link)));
+            None => {}
+        }
     }
 
+    /// An attempt to connect is over; `complete` is the link that came of it.
     pub(super) fn on_attempt_ended(
         &mut self,
         now: Instant,
         Ended { attempt, how }: Ended<OpId>,
-        link: Option<(ConnectionHandle, Role, Option<Address>, LinkTiming)>,
+        complete: Option<LeConnectionComplete>,
     ) {
         let op = attempt.key;
         let after = attempt.options.timeout;
         let error = match how {
             How::Connected | How::Unwanted => {
-                if let Some((handle, role, peer, timing)) = link {
-                    let peer = peer.unwrap_or(attempt.address);
-                    self.open_link(now, attempt, how == How::Unwanted, handle, role, peer, timing);
+                if let Some(complete) = complete {
+                    self.open_link(now, attempt, how == How::Unwanted, &complete);
                 }
                 return;
             }
@@ -358,19 +315,23 @@ impl Host {
         self.done(op, Err(error));
     }
 
-    #[allow(clippy::too_many_arguments)] // what an event says of a new link
     fn open_link(
         &mut self,
         now: Instant,
         attempt: Attempt<OpId>,
         unwanted: bool,
-        handle: ConnectionHandle,
-        role: Role,
-        peer: Address,
-        timing: LinkTiming,
+        complete: &LeConnectionComplete,
     ) {
         let id = super::ConnectionId(self.next_connection);
         self.next_connection += 1;
+        let (handle, role) = (complete.connection_handle, complete.role);
+        // The controller may name the peer by its identity; an anonymous one is whom we asked for.
+        let peer = complete.peer_address_type.with(complete.peer_address).unwrap_or(attempt.address);
+        let timing = LinkTiming::from_units(
+            complete.connection_interval,
+            complete.peripheral_latency,
+            complete.supervision_timeout,
+        );
         let op = attempt.key;
         let mtu = attempt.options.mtu.unwrap_or(self.config.mtu).clamp(23, 517);
         let phase = if unwanted { Phase::Unwanted(op) } else { Phase::Settling(attempt) };

@@ -1,0 +1,118 @@
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(2);
+
+fn attempt(key: u8) -> Attempt<u8> {
+    let address = Address::random(crate::BdAddr([key, 0, 0, 0, 0, 0xC0]));
+    Attempt { key, address, options: ConnectOptions::new().timeout(Duration::from_secs(5)), retried: false }
+}
+
+/// A connector whose first attempt the controller has taken.
+fn initiating(keys: &[u8]) -> Connector<u8> {
+    let mut connector = Connector::new(LIMIT);
+    keys.iter().for_each(|&key| connector.push(attempt(key)));
+    assert!(connector.poll_command(Instant::START, false, true).is_some());
+    assert!(connector.on_answer(LeCreateConnection::OPCODE, Some(ErrorCode::Success), false).is_none());
+    connector
+}
+
+fn opcode(packet: Option<HciPacket>) -> Option<Opcode> {
+    packet.map(|p| Opcode(u16::from_le_bytes([p.as_slice()[1], p.as_slice()[2]])))
+}
+
+fn ended(ended: Option<Ended<u8>>) -> Option<(u8, How)> {
+    ended.map(|e| (e.attempt.key, e.how))
+}
+
+#[test]
+fn attempts_take_turns() {
+    let mut connector = initiating(&[1, 2]);
+    assert!(connector.poll_command(Instant::START, false, true).is_none(), "one at a time");
+    assert_eq!(ended(connector.on_complete(ErrorCode::Success)), Some((1, How::Connected)));
+    assert_eq!(
+        opcode(connector.poll_command(Instant::START, true, true)),
+        Some(LeExtendedCreateConnection::OPCODE)
+    );
+}
+
+#[test]
+fn a_peer_not_heard_in_time_leaves_the_controller_idle_before_it_is_an_error() {
+    let mut connector = initiating(&[1]);
+    let late = Instant::START + Duration::from_secs(5);
+    assert_eq!(connector.deadline(), Some(late));
+    assert_eq!(opcode(connector.poll_command(late, false, true)), Some(LeCreateConnectionCancel::OPCODE));
+    assert!(connector.on_answer(LeCreateConnectionCancel::OPCODE, Some(ErrorCode::Success), false).is_none());
+    assert_eq!(
+        ended(connector.on_complete(ErrorCode::UnknownConnectionIdentifier)),
+        Some((1, How::TimedOut))
+    );
+}
+
+#[test]
+fn a_controller_that_never_confirms_the_cancellation_does_not_hang_the_attempt() {
+    let mut connector = initiating(&[1]);
+    assert!(connector.cancel(1).is_none());
+    assert!(connector.poll_command(Instant::START, false, true).is_some());
+    assert!(connector.on_timeout(Instant::START).is_none());
+    assert_eq!(ended(connector.on_timeout(Instant::START + LIMIT)), Some((1, How::Cancelled)));
+}
+
+#[test]
+fn h8_a_link_that_comes_up_after_the_cancellation_is_unwanted_and_after_the_time_out_welcome() {
+    let mut connector = initiating(&[1]);
+    connector.cancel(1);
+    connector.poll_command(Instant::START, false, true);
+    assert_eq!(ended(connector.on_complete(ErrorCode::Success)), Some((1, How::Unwanted)));
+    let mut connector = initiating(&[1]);
+    connector.poll_command(Instant::START + Duration::from_secs(5), false, true);
+    assert_eq!(ended(connector.on_complete(ErrorCode::Success)), Some((1, How::Connected)));
+}
+
+#[test]
+fn cancelled_before_its_turn_it_never_reaches_the_controller() {
+    let mut connector = initiating(&[1, 2]);
+    assert_eq!(ended(connector.cancel(2)), Some((2, How::Cancelled)));
+    connector.on_complete(ErrorCode::Success);
+    assert!(connector.poll_command(Instant::START, false, true).is_none());
+}
+
+#[test]
+fn failed_to_be_established_is_tried_once_more_before_the_others() {
+    let mut connector = initiating(&[1, 2]);
+    assert!(connector.on_complete(FAILED_TO_BE_ESTABLISHED).is_none());
+    assert!(connector.poll_command(Instant::START, false, true).is_some());
+    connector.on_answer(LeCreateConnection::OPCODE, Some(ErrorCode::Success), false);
+    let again = ended(connector.on_complete(FAILED_TO_BE_ESTABLISHED));
+    assert_eq!(again, Some((1, How::Refused(LeCreateConnection::OPCODE, FAILED_TO_BE_ESTABLISHED))));
+}
+
+#[test]
+fn a_controller_busy_scanning_makes_the_attempt_wait_for_the_scan_to_pause() {
+    let mut connector = Connector::new(LIMIT);
+    connector.push(attempt(1));
+    connector.poll_command(Instant::START, false, false);
+    assert!(
+        connector.on_answer(LeCreateConnection::OPCODE, Some(ErrorCode::CommandDisallowed), true).is_none()
+    );
+    assert!(connector.is_blocked());
+    assert!(connector.poll_command(Instant::START, false, false).is_none());
+    assert!(connector.poll_command(Instant::START, false, true).is_some());
+    let refused = connector.on_answer(LeCreateConnection::OPCODE, Some(ErrorCode::CommandDisallowed), false);
+    assert!(matches!(ended(refused), Some((1, How::Refused(..)))), "not scanning: a real refusal");
+}
+
+#[test]
+fn parameters_outside_the_specification_have_no_units() {
+    let good = ConnectionParameters::default();
+    assert!(good.units().is_some());
+    for bad in [
+        ConnectionParameters { interval_min: Duration::from_millis(5), ..good },
+        ConnectionParameters { interval_min: Duration::from_millis(40), ..good },
+        ConnectionParameters { interval_max: Duration::from_secs(5), ..good },
+        ConnectionParameters { latency: 500, ..good },
+        ConnectionParameters { supervision_timeout: Duration::from_secs(33), ..good },
+        ConnectionParameters { supervision_timeout: Duration::from_millis(60), latency: 4, ..good },
+    ] {
+        assert_eq!(bad.units(), None, "{bad:?}");
+    }
+}
