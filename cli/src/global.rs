@@ -3,8 +3,8 @@
 use crate::adapters;
 use crate::failure::Failure;
 use crate::output::Output;
-use baretooth::Adapter;
 use baretooth::transports::AdapterSpec;
+use baretooth::{Adapter, AdapterBuilder};
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -40,18 +40,26 @@ impl Global {
         &self,
         body: impl AsyncFnOnce(&Adapter) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let adapter = or_interrupted(self.open()).await?;
+        self.session_with(Adapter::builder(), body).await
+    }
+
+    /// As [`session`](Self::session), with options of the verb's own.
+    pub async fn session_with<T>(
+        &self,
+        builder: AdapterBuilder,
+        body: impl AsyncFnOnce(&Adapter) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let adapter = or_interrupted(self.open(builder)).await?;
         let result = or_interrupted(body(&adapter)).await;
         adapter.close().await;
         result
     }
 
-    async fn open(&self) -> Result<Adapter, Failure> {
+    async fn open(&self, mut builder: AdapterBuilder) -> Result<Adapter, Failure> {
         let spec = match &self.adapter {
             Some(spec) => spec.clone(),
             None => adapters::only()?,
         };
-        let mut builder = Adapter::builder();
         if let Some(capture) = &self.capture {
             builder = builder.capture(capture);
         }

@@ -6,14 +6,23 @@
 
 mod adapters;
 mod failure;
+mod gatt;
 mod global;
 mod info;
+mod notify;
 mod output;
+mod read;
+mod scan;
+mod target;
+mod value;
+mod write;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use global::Global;
+use std::io;
 use std::process::ExitCode;
+use tokio::runtime::Runtime;
 
 /// A Bluetooth LE host in userspace: scans, reads, writes and watches, straight on the adapter.
 #[derive(Parser)]
@@ -31,6 +40,16 @@ enum Verb {
     Adapters(adapters::Args),
     /// Opens the adapter and prints what its controller says of itself
     Info(info::Args),
+    /// Prints what advertisers say
+    Scan(scan::Args),
+    /// Connects and prints the services of a peer with all that is in them
+    Gatt(gatt::Args),
+    /// Connects and reads a value
+    Read(read::Args),
+    /// Connects and writes a value, or one for each line of standard input
+    Write(write::Args),
+    /// Connects, subscribes and prints what the peer sends
+    Notify(notify::Args),
 }
 
 impl Verb {
@@ -39,6 +58,11 @@ impl Verb {
         match self {
             Self::Adapters(_) => "adapters",
             Self::Info(_) => "info",
+            Self::Scan(_) => "scan",
+            Self::Gatt(_) => "gatt",
+            Self::Read(_) => "read",
+            Self::Write(_) => "write",
+            Self::Notify(_) => "notify",
         }
     }
 
@@ -46,17 +70,25 @@ impl Verb {
         match self {
             Self::Adapters(args) => adapters::run(global, args).await,
             Self::Info(args) => info::run(global, args).await,
+            Self::Scan(args) => scan::run(global, args).await,
+            Self::Gatt(args) => gatt::run(global, args).await,
+            Self::Read(args) => read::run(global, args).await,
+            Self::Write(args) => write::run(global, args).await,
+            Self::Notify(args) => notify::run(global, args).await,
         }
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let CommandLine { global, verb } = CommandLine::parse();
     global.start_logging();
     let name = verb.name();
-    match verb.run(&global).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(name, global.json),
-    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = match &runtime {
+        Ok(runtime) => runtime.block_on(verb.run(&global)),
+        Err(error) => Err(io::Error::from(error.kind()).into()),
+    };
+    // A line of standard input that nobody waits for any more must not hold up the end.
+    runtime.into_iter().for_each(Runtime::shutdown_background);
+    result.map_or_else(|failure| failure.report(name, global.json), |()| ExitCode::SUCCESS)
 }

@@ -2,29 +2,22 @@
 
 use serde::Serialize;
 use std::fmt;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 
 /// Standard output, buffered. What was written is seen after [`flush`](Self::flush), or when it is dropped.
 pub struct Output {
     json: bool,
-    terminal: bool,
     out: BufWriter<io::Stdout>,
 }
 
 impl Output {
     pub fn new(json: bool) -> Self {
-        let stdout = io::stdout();
-        Self { json, terminal: stdout.is_terminal(), out: BufWriter::with_capacity(1 << 16, stdout) }
+        Self { json, out: BufWriter::with_capacity(1 << 16, io::stdout()) }
     }
 
     /// Whether results are JSON.
     pub fn is_json(&self) -> bool {
         self.json
-    }
-
-    /// Whether a person looks on.
-    pub fn is_terminal(&self) -> bool {
-        self.terminal && !self.json
     }
 
     /// Writes an object as one line.
@@ -52,18 +45,8 @@ pub fn hex(octets: &[u8]) -> String {
     })
 }
 
-/// The text that octets hold, where they hold nothing else.
-pub fn text(octets: &[u8]) -> Option<&str> {
+/// The text that octets are, if they are nothing else.
+pub fn printable(octets: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(octets).ok()?.trim_end_matches('\0');
     (!text.is_empty() && !text.chars().any(char::is_control)).then_some(text)
-}
-
-/// Octets for people: `48 69  "Hi"`.
-pub fn value(octets: &[u8]) -> String {
-    let hex: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-    match text(octets) {
-        _ if octets.is_empty() => "(empty)".to_owned(),
-        Some(text) => format!("{}  {text:?}", hex.join(" ")),
-        None => hex.join(" "),
-    }
 }

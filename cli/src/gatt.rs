@@ -1,0 +1,145 @@
+//! `gatt`: the whole table of a peer.
+
+use crate::failure::Failure;
+use crate::global::Global;
+use crate::output::Output;
+use crate::target::PeerArgs;
+use baretooth::gatt::{Characteristic, Service, Services};
+use baretooth::{Uuid, assigned};
+use serde::Serialize;
+use std::io;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    peer: PeerArgs,
+}
+
+pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
+    let services =
+        global.session(async |adapter| Ok(args.peer.connect(adapter).await?.discover().await?)).await?;
+    let mut output = global.output();
+    if output.is_json() {
+        for service in &services {
+            output.object(&JsonService::new(service))?;
+        }
+    } else {
+        print(&services, &mut output)?;
+    }
+    Ok(output.flush()?)
+}
+
+fn print(services: &Services, output: &mut Output) -> io::Result<()> {
+    for service in services {
+        let sort = if service.primary { "" } else { "  secondary" };
+        let (first, last) = (service.handle, service.end_handle);
+        let name = named(service.uuid, assigned::service_name(service.uuid));
+        output.line(format_args!("0x{first:04x}-0x{last:04x}  {name}{sort}"))?;
+        for include in service.includes.iter() {
+            let name = named(include.uuid, assigned::service_name(include.uuid));
+            output.line(format_args!(
+                "  0x{:04x}  includes {name} at 0x{:04x}",
+                include.handle, include.service_handle
+            ))?;
+        }
+        service.characteristics.iter().try_for_each(|characteristic| print_one(characteristic, output))?;
+    }
+    Ok(())
+}
+
+fn print_one(characteristic: &Characteristic, output: &mut Output) -> io::Result<()> {
+    let name = named(characteristic.uuid, assigned::characteristic_name(characteristic.uuid));
+    let description =
+        characteristic.user_description.as_ref().map(|text| format!("  {text:?}")).unwrap_or_default();
+    let properties = characteristic.properties.names().collect::<Vec<_>>().join(", ");
+    output
+        .line(format_args!("  0x{:04x}  {name}{description}  {properties}", characteristic.value_handle))?;
+    for descriptor in characteristic.descriptors.iter() {
+        let name = named(descriptor.uuid, assigned::descriptor_name(descriptor.uuid));
+        output.line(format_args!("    0x{:04x}  {name}", descriptor.handle))?;
+    }
+    Ok(())
+}
+
+/// `Battery Level (0x2A19)`, or the UUID alone.
+fn named(uuid: Uuid, name: Option<&str>) -> String {
+    name.map_or_else(|| uuid.short().to_string(), |name| format!("{name} ({})", uuid.short()))
+}
+
+#[derive(Serialize)]
+struct JsonService {
+    r#type: &'static str,
+    uuid: String,
+    handle: u16,
+    end_handle: u16,
+    name: Option<&'static str>,
+    primary: bool,
+    includes: Vec<JsonInclude>,
+    characteristics: Vec<JsonCharacteristic>,
+}
+
+#[derive(Serialize)]
+struct JsonInclude {
+    handle: u16,
+    uuid: String,
+    service_handle: u16,
+    end_handle: u16,
+}
+
+#[derive(Serialize)]
+struct JsonCharacteristic {
+    uuid: String,
+    handle: u16,
+    value_handle: u16,
+    properties: Vec<&'static str>,
+    name: Option<&'static str>,
+    user_description: Option<String>,
+    descriptors: Vec<JsonDescriptor>,
+}
+
+#[derive(Serialize)]
+struct JsonDescriptor {
+    uuid: String,
+    handle: u16,
+    name: Option<&'static str>,
+}
+
+impl JsonService {
+    fn new(service: &Service) -> Self {
+        let includes = service.includes.iter().map(|include| JsonInclude {
+            handle: include.handle,
+            uuid: include.uuid.to_string(),
+            service_handle: include.service_handle,
+            end_handle: include.end_handle,
+        });
+        Self {
+            r#type: "service",
+            uuid: service.uuid.to_string(),
+            handle: service.handle,
+            end_handle: service.end_handle,
+            name: assigned::service_name(service.uuid),
+            primary: service.primary,
+            includes: includes.collect(),
+            characteristics: service.characteristics.iter().map(JsonCharacteristic::new).collect(),
+        }
+    }
+}
+
+impl JsonCharacteristic {
+    fn new(characteristic: &Characteristic) -> Self {
+        let descriptors = characteristic.descriptors.iter().map(|descriptor| JsonDescriptor {
+            uuid: descriptor.uuid.to_string(),
+            handle: descriptor.handle,
+            name: assigned::descriptor_name(descriptor.uuid),
+        });
+        Self {
+            uuid: characteristic.uuid.to_string(),
+            handle: characteristic.handle,
+            value_handle: characteristic.value_handle,
+            properties: characteristic.properties.names().collect(),
+            name: assigned::characteristic_name(characteristic.uuid),
+            user_description: characteristic.user_description.as_ref().map(|text| text.to_string()),
+            descriptors: descriptors.collect(),
+        }
+    }
+}
