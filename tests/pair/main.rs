@@ -1,0 +1,12 @@
+//! The host against the virtual radio, in virtual time: what a user does, and what may go wrong meanwhile.
+//!
+//! Every scenario that hangs on chance runs each seed twice and must give the same packets at the same times.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod connecting;
+mod controllers;
+mod gatt;
+mod many;
+mod scanning;
