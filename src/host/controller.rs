@@ -334,7 +334,7 @@ impl Host {
         );
         let op = attempt.key;
         let mtu = attempt.options.mtu.unwrap_or(self.config.mtu).clamp(23, 517);
-        let phase = if unwanted { Phase::Unwanted(op) } else { Phase::Settling(attempt) };
+        let phase = if unwanted { Phase::Unwanted(Some(op)) } else { Phase::Settling(attempt) };
         self.acl.open(handle);
         self.links.insert(handle, Link::new(id, handle, role, peer, timing, phase, mtu));
         if unwanted {
@@ -373,7 +373,8 @@ impl Host {
         let phase = link.close(reason, &mut super::Out { acl: &mut self.acl, events: &mut self.events });
         match phase {
             Phase::Ready => self.events.push_back(Event::Disconnected { connection: id, reason }),
-            Phase::Unwanted(op) => self.done(op, Err(OpError::Cancelled)),
+            Phase::Unwanted(Some(op)) => self.done(op, Err(OpError::Cancelled)),
+            Phase::Unwanted(None) => {}
             Phase::Settling(attempt) if reason == FAILED_TO_BE_ESTABLISHED && !attempt.retried => {
                 tracing::debug!(peer = %attempt.address, "not established; trying once more");
                 self.connector.push(Attempt { retried: true, ..attempt });

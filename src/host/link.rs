@@ -40,8 +40,19 @@ pub(super) enum Phase {
     Settling(Attempt<OpId>),
     /// In use.
     Ready,
-    /// Nobody wants it; it is being ended, and the attempt's user is told then.
-    Unwanted(OpId),
+    /// Nobody wants it; it is being ended. The attempt's user is told then, unless that was done already.
+    Unwanted(Option<OpId>),
+}
+
+impl Phase {
+    /// The attempt whose user knows nothing yet: the link's first procedure goes by its number.
+    fn attempt(&self) -> Option<OpId> {
+        match self {
+            Self::Settling(attempt) => Some(attempt.key),
+            Self::Unwanted(attempt) => *attempt,
+            Self::Ready => None,
+        }
+    }
 }
 
 /// What a request on a link waits for.
@@ -180,8 +191,12 @@ impl Link {
         let Some((op, request)) = self.bearer.on_timeout(now) else { return false };
         tracing::warn!(connection = self.id.0, %request, "not answered; giving the link up");
         self.running = None;
+        if let Phase::Settling(_) = self.phase {
+            self.phase = Phase::Unwanted(None);
+        }
+        let cancelled = self.phase.attempt();
         let waiting = std::mem::take(&mut self.waiting).into_iter().map(|(op, _)| op);
-        for op in std::iter::once(op).chain(waiting) {
+        for op in std::iter::once(op).chain(waiting).filter(|op| Some(*op) != cancelled) {
             out.done(op, Err(OpError::AttTimeout { after: TRANSACTION_TIMEOUT }));
         }
         true
@@ -189,14 +204,11 @@ impl Link {
 
     /// The link is down: everybody who waits for it is told.
     pub(super) fn close(mut self, reason: ErrorCode, out: &mut Out<'_>) -> Phase {
-        let settling = match &self.phase {
-            Phase::Settling(attempt) => Some(attempt.key),
-            _ => None,
-        };
+        let attempt = self.phase.attempt();
         let outstanding = self.bearer.close().into_iter();
         let waiting = self.waiting.drain(..).map(|(op, _)| op);
         let commands = self.write_commands.drain(..).map(|(op, _)| op);
-        let ops = outstanding.chain(waiting).chain(commands).filter(|op| Some(*op) != settling);
+        let ops = outstanding.chain(waiting).chain(commands).filter(|op| Some(*op) != attempt);
         for op in ops {
             out.done(op, Err(OpError::Disconnected { reason }));
         }
@@ -367,8 +379,8 @@ impl Link {
     /// A procedure is over. The one that settles the link is nobody's: a peer that refuses the exchange of the MTU
     /// keeps the default.
     fn finish(&mut self, op: OpId, result: Result<Output, OpError>, out: &mut Out<'_>) -> bool {
-        if matches!(&self.phase, Phase::Settling(attempt) if attempt.key == op) {
-            return true;
+        if self.phase.attempt() == Some(op) {
+            return matches!(self.phase, Phase::Settling(_));
         }
         out.done(op, result);
         false

@@ -193,7 +193,7 @@ impl Host {
         let settling =
             |link: &&mut Link| matches!(&link.phase, Phase::Settling(attempt) if attempt.key == op);
         if let Some(link) = self.links.values_mut().find(settling) {
-            link.phase = Phase::Unwanted(op);
+            link.phase = Phase::Unwanted(Some(op));
             let handle = link.handle;
             self.disconnect(handle, ErrorCode::RemoteUserTerminatedConnection);
         }

@@ -7,6 +7,7 @@ mod common;
 
 mod connecting;
 mod controllers;
+mod endings;
 mod gatt;
 mod many;
 mod scanning;
