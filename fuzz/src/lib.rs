@@ -1,0 +1,9 @@
+//! What several fuzz targets need.
+
+pub mod controller;
+pub mod procedure;
+
+/// One line for people: no character of it moves a terminal's cursor or changes its state.
+pub fn assert_line(line: &str) {
+    assert!(!line.chars().any(char::is_control), "{line:?}");
+}
