@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// Longest random delay between two advertising events ([Vol 6] Part B, 4.4.2.2.1).
 const ADV_DELAY: Duration = Duration::from_millis(10);
+/// No advertiser is faster, so that none can stop the clock.
+const LEAST_INTERVAL: Duration = Duration::from_millis(1);
 
 /// What an advertiser sends. The default is connectable legacy advertising without data, ten times a second.
 #[derive(Clone, Debug)]
@@ -138,7 +140,7 @@ impl Radio {
         if advertiser.is_over(self.now) {
             return self.advertising_ended(id);
         }
-        let next = self.now + advertiser.advertisement.interval + delay;
+        let next = self.now + advertiser.advertisement.interval.max(LEAST_INTERVAL) + delay;
         advertiser.next = Some(self.agenda.at(next, Wake::Advertise(id)));
         advertiser.events = advertiser.events.saturating_add(1);
         let advertiser = advertiser.clone();

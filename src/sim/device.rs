@@ -14,6 +14,10 @@ use crate::smp::pdu::{PairingFailed, PairingFailedReason};
 use crate::{Address, Instant};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
+use std::time::Duration;
+
+/// The least time between two calls of an application, so that none can stop the clock.
+const SOON: Duration = Duration::from_micros(1);
 
 /// What a device does with its attributes. All functions do nothing by default.
 pub trait Application: Send {
@@ -187,7 +191,7 @@ impl Radio {
         let Some(device) = self.devices.get_mut(&id) else { return };
         device.parameter_answer = None;
         let next = device.application.as_mut().and_then(|app| app.connected(now, &mut device.server));
-        device.timer = next.map(|when| self.agenda.at(when.max(now), Wake::Device(id)));
+        device.timer = next.map(|when| self.agenda.at(when.max(now + SOON), Wake::Device(id)));
         if let Some(request) = device.parameter_request {
             let command = SignalingCommand::from(request).to_bytes(1);
             self.send_frame(link, ChannelId::Signaling, &command);
@@ -199,7 +203,7 @@ impl Radio {
         let now = self.now;
         let Some(device) = self.devices.get_mut(&id) else { return };
         let next = device.application.as_mut().and_then(|app| app.timeout(now, &mut device.server));
-        device.timer = next.map(|when| self.agenda.at(when.max(now), Wake::Device(id)));
+        device.timer = next.map(|when| self.agenda.at(when.max(now + SOON), Wake::Device(id)));
         self.flush_device(id);
     }
 

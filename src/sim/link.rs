@@ -229,8 +229,8 @@ impl Radio {
         }
     }
 
-    /// Nobody is heard any more. The link ends with `reason` after the supervision time-out, or after six
-    /// intervals where `established` is false ([Vol 6] Part B, 4.5.2).
+    /// Nobody is heard any more. The link ends with `reason` when nobody has been for `after`, or for the
+    /// supervision time-out ([Vol 6] Part B, 4.5.2).
     pub(super) fn silence(&mut self, id: LinkId, reason: ErrorCode, after: Option<Duration>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         if link.lost_reason.replace(reason).is_some() {

@@ -68,6 +68,11 @@ impl Radio {
         id
     }
 
+    /// Every device that is there, in the order in which they were added.
+    pub fn devices(&self) -> impl Iterator<Item = (DeviceId, &Device)> {
+        self.devices.iter().map(|(id, device)| (*id, device))
+    }
+
     /// The device with its attributes as they are now; `None` when it was removed.
     pub fn device(&self, id: DeviceId) -> Option<&Device> {
         self.devices.get(&id)

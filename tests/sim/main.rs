@@ -8,3 +8,4 @@ mod devices;
 mod encryption;
 mod extended;
 mod room;
+mod survival;

@@ -9,7 +9,7 @@ use crate::hci::{ConnectionHandle, ErrorCode, Opcode};
 use crate::sim::agenda::Wake;
 use crate::sim::link::{LONGEST_PDU, Link, Procedure, Side};
 use crate::sim::options::feature;
-use crate::sim::{ControllerId, LinkId, Radio};
+use crate::sim::{ControllerId, Radio};
 use bytes::{Bytes, BytesMut};
 
 /// What [`Radio::carry_out_command`] knows; all else is unknown to the controller.
@@ -248,7 +248,7 @@ impl Radio {
         handle: ConnectionHandle,
         procedure: Procedure,
     ) -> Result<(), ErrorCode> {
-        let (link, side): (LinkId, Side) = self.link_of(id, handle)?;
+        let (link, side) = self.link_of(id, handle)?;
         self.begin(link, side, procedure);
         Ok(())
     }
