@@ -143,6 +143,8 @@ pub(super) struct Link {
     supervision: Option<Ticket>,
     lost_reason: Option<ErrorCode>,
     procedures: VecDeque<(Side, Procedure)>,
+    /// The central's host has been asked for other parameters.
+    pub(super) parameters_asked: bool,
     pub(super) encrypted: bool,
     /// The central's key, while the peripheral is asked for its own.
     pub(super) offered_key: Option<[u8; 16]>,
@@ -165,6 +167,7 @@ impl Link {
             supervision: None,
             lost_reason: None,
             procedures: VecDeque::new(),
+            parameters_asked: false,
             encrypted: false,
             offered_key: None,
         }

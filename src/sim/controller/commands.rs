@@ -210,7 +210,7 @@ impl Radio {
             }
             Command::LeRemoteConnectionParameterRequestNegativeReply(c) => {
                 let procedure = Procedure::ParameterReject(c.reason);
-                done_on(c.connection_handle, self.begin_on(id, c.connection_handle, procedure))
+                done_on(c.connection_handle, self.answer_parameters(id, c.connection_handle, procedure))
             }
             Command::LeSetDataLength(c) => done_on(c.connection_handle, self.set_data_length(id, c)),
             Command::LeSetPhy(c) => done(self.set_phy(id, c)),

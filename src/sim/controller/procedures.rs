@@ -68,9 +68,23 @@ impl Radio {
         id: ControllerId,
         c: LeRemoteConnectionParameterRequestReply,
     ) -> Result<(), ErrorCode> {
-        let (link, side) = self.link_of(id, c.connection_handle)?;
         let parameters = Parameters::checked(c.interval_min, c.interval_max, c.max_latency, c.timeout)?;
-        self.begin(link, side, Procedure::Update(parameters));
+        self.answer_parameters(id, c.connection_handle, Procedure::Update(parameters))
+    }
+
+    /// The answer of the central's host to what the peripheral asked for, once.
+    pub(super) fn answer_parameters(
+        &mut self,
+        id: ControllerId,
+        handle: ConnectionHandle,
+        answer: Procedure,
+    ) -> Result<(), ErrorCode> {
+        let (link_id, side) = self.link_of(id, handle)?;
+        let asked = self.links.get_mut(&link_id).map(|link| std::mem::take(&mut link.parameters_asked));
+        if side != Side::Central || asked != Some(true) {
+            return Err(ErrorCode::CommandDisallowed);
+        }
+        self.begin(link_id, side, answer);
         Ok(())
     }
 
@@ -228,10 +242,11 @@ impl Radio {
     /// The peripheral asks for other parameters: its central's host decides, if it wants to
     /// ([Vol 4] Part E, 7.7.65.6), else the controller agrees.
     fn request_parameters(&mut self, id: LinkId, by: Side, interval_min: u16, asked: Parameters) {
-        let Some(link) = self.links.get(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else { return };
         if let Node::Controller(to, connection_handle) = link.node(by.other())
-            && self.controller(to).wants_le(0x06)
+            && self.controllers[to.0].wants_le(0x06)
         {
+            link.parameters_asked = true;
             self.controller(to).send_le(LeRemoteConnectionParameterRequest {
                 connection_handle,
                 interval_min,
