@@ -142,6 +142,8 @@ pub(super) struct Link {
     event: Option<Ticket>,
     supervision: Option<Ticket>,
     lost_reason: Option<ErrorCode>,
+    /// Connection events lost one after the other.
+    lost_events: u32,
     procedures: VecDeque<(Side, Procedure)>,
     /// The central's host has been asked for other parameters.
     pub(super) parameters_asked: bool,
@@ -166,6 +168,7 @@ impl Link {
             event: None,
             supervision: None,
             lost_reason: None,
+            lost_events: 0,
             procedures: VecDeque::new(),
             parameters_asked: false,
             encrypted: false,
@@ -260,6 +263,10 @@ impl Radio {
         link.event = None;
         if link.lost_reason.is_some() {
             return;
+        }
+        link.lost_events = if lost { link.lost_events + 1 } else { 0 };
+        if link.parameters.interval() * link.lost_events >= link.parameters.supervision_timeout() {
+            return self.supervision_timeout(id);
         }
         if !lost {
             for (by, procedure) in std::mem::take(&mut link.procedures) {

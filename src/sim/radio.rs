@@ -149,6 +149,12 @@ impl Radio {
         self.controllers[id.0].lost_commands
     }
 
+    /// Changes how many of 1000 advertising PDUs and connection events are lost from now on. When all are,
+    /// links that have something to say end by supervision time-out.
+    pub fn set_loss(&mut self, per_mille: u16) {
+        self.options.loss = per_mille;
+    }
+
     /// Changes what goes wrong between a controller and its host from now on.
     pub fn set_faults(&mut self, id: ControllerId, plan: FaultPlan) {
         self.controller(id).outbox.set_plan(plan);

@@ -268,6 +268,20 @@ fn a_link_on_which_nobody_is_heard_ends_after_its_supervision_timeout() {
 }
 
 #[test]
+fn a_link_that_speaks_into_nothing_but_noise_ends_after_its_supervision_timeout() {
+    let mut room = Room::new(RadioOptions::default());
+    let (central, handle, peripheral, other) = room.pair();
+    room.radio.set_loss(1000);
+    room.send_frame(central, handle, 4, b"lost");
+    room.run(ms(990));
+    assert_eq!(room.disconnections(central), []);
+    room.run(ms(30));
+    assert_eq!(room.disconnections(central), [(handle, ErrorCode::ConnectionTimeout)]);
+    assert_eq!(room.disconnections(peripheral), [(other, ErrorCode::ConnectionTimeout)]);
+    assert_eq!(room.frames(peripheral), []);
+}
+
+#[test]
 fn a_device_taken_away_and_a_controller_reset_are_missed_after_the_supervision_timeout() {
     let mut room = Room::new(RadioOptions::default());
     let central = room.controller(ControllerOptions::default());
