@@ -7,5 +7,6 @@ mod determinism;
 mod devices;
 mod encryption;
 mod extended;
+mod layering;
 mod room;
 mod survival;
