@@ -128,6 +128,18 @@ fn legacy_scan_again(room: &mut Room, scanner: ControllerId) {
 }
 
 #[test]
+fn a_reset_silences_an_advertiser() {
+    let mut room = Room::new(RadioOptions::default());
+    let scanner = room.controller(ControllerOptions::default().address(bd_addr(1)));
+    let advertiser = room.controller(ControllerOptions::default().address(bd_addr(2)));
+    room.advertise(advertiser, b"\x02\x01\x04");
+    room.ok(advertiser, &Reset {});
+    legacy_scan(&mut room, scanner, false, true);
+    room.run(ms(500));
+    assert_eq!(legacy_reports(&room, scanner), []);
+}
+
+#[test]
 fn directed_advertising_is_for_one_scanner_and_ends_by_itself_when_fast() {
     let mut room = Room::new(RadioOptions::default());
     let meant = room.controller(ControllerOptions::default().address(bd_addr(1)));
