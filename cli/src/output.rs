@@ -45,8 +45,8 @@ pub fn hex(octets: &[u8]) -> String {
     })
 }
 
-/// The text that octets are, if they are nothing else.
+/// The text that octets are, if they are nothing else; a single octet is rather a number.
 pub fn printable(octets: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(octets).ok()?.trim_end_matches('\0');
-    (!text.is_empty() && !text.chars().any(char::is_control)).then_some(text)
+    (text.len() > 1 && !text.chars().any(char::is_control)).then_some(text)
 }

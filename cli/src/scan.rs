@@ -141,7 +141,7 @@ async fn print(args: &Args, mut scan: Scan, output: &mut Output) -> Result<(), F
     }
 }
 
-/// `C0:… random   -50 dBm  ext conn  Flags 0x06, …`
+/// `C0:11:22:33:44:55/random  -50 dBm  connectable  Flags 0x06, …`
 fn print_one(args: &Args, report: &Report, output: &mut Output) -> io::Result<()> {
     let address = report.address.map_or_else(|| "anonymous".to_owned(), |address| address.to_string());
     let rssi = report.rssi.map_or_else(|| "?".to_owned(), |rssi| rssi.to_string());
@@ -153,19 +153,20 @@ fn print_one(args: &Args, report: &Report, output: &mut Output) -> io::Result<()
     };
     let extended = if report.legacy { "" } else { "extended: " };
     let data = report.data.view();
-    output.line(format_args!("{address:<24} {rssi:>4} dBm  {sort:<11}  {extended}{}", Data(data)))?;
+    output.line(format_args!("{address:<24} {rssi:>4} dBm  {sort:<11}  {extended}{}", described(data)))?;
     if args.raw && !data.as_bytes().is_empty() {
         output.line(format_args!("{:>24} {}", "", hex(data.as_bytes())))?;
     }
     Ok(())
 }
 
-/// Advertising data for people.
-struct Data<'a>(AdvertisingData<'a>);
-
-impl std::fmt::Display for Data<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.as_bytes().is_empty() { f.write_str("no data") } else { self.0.fmt(f) }
+/// Advertising data for people, cut to what they can take in.
+fn described(data: AdvertisingData<'_>) -> String {
+    const LONGEST: usize = 240;
+    let text = if data.as_bytes().is_empty() { "no data".to_owned() } else { data.to_string() };
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}… ({} octets)", &text[..end], data.as_bytes().len()),
+        None => text,
     }
 }
 
