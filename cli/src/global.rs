@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Options of every verb; they may stand before or after it.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct Global {
     /// The adapter: tcp:HOST:PORT, unix:PATH, sim (a virtual radio) …; the only one found if not given
     #[arg(short, long, global = true, env = "BARETOOTH_ADAPTER", value_name = "SPEC")]

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod adapters;
+mod decode;
 mod failure;
 mod gatt;
 mod global;
@@ -13,7 +14,9 @@ mod notify;
 mod output;
 mod read;
 mod scan;
+mod sim;
 mod target;
+mod tour;
 mod value;
 mod write;
 
@@ -50,6 +53,12 @@ enum Verb {
     Write(write::Args),
     /// Connects, subscribes and prints what the peer sends
     Notify(notify::Args),
+    /// Does the whole job on the virtual radio and checks every value; needs no hardware
+    Tour(tour::Args),
+    /// Prints a capture, one line per packet
+    Decode(decode::Args),
+    /// Serves virtual controllers and devices to other hosts
+    Sim(sim::Args),
 }
 
 impl Verb {
@@ -63,6 +72,9 @@ impl Verb {
             Self::Read(_) => "read",
             Self::Write(_) => "write",
             Self::Notify(_) => "notify",
+            Self::Tour(_) => "tour",
+            Self::Decode(_) => "decode",
+            Self::Sim(_) => "sim",
         }
     }
 
@@ -75,6 +87,9 @@ impl Verb {
             Self::Read(args) => read::run(global, args).await,
             Self::Write(args) => write::run(global, args).await,
             Self::Notify(args) => notify::run(global, args).await,
+            Self::Tour(args) => tour::run(global, args).await,
+            Self::Decode(args) => decode::run(global, args).await,
+            Self::Sim(args) => sim::run(global, args).await,
         }
     }
 }
