@@ -49,12 +49,7 @@ impl Host {
                 self.on_disconnected(e.connection_handle, e.reason);
             }
             crate::hci::Event::DisconnectionComplete(e) => {
-                self.answer_wait(
-                    e.connection_handle,
-                    Wait::Disconnection,
-                    Err(e.status),
-                    command::Disconnect::OPCODE,
-                );
+                self.answer_wait(e.connection_handle, Wait::Disconnection, Err(e.status));
             }
             crate::hci::Event::ReadRemoteVersionInformationComplete(e) => {
                 let version = Output::RemoteVersion {
@@ -63,12 +58,7 @@ impl Host {
                     subversion: e.subversion,
                 };
                 let result = e.status.ok().map(|()| version);
-                self.answer_wait(
-                    e.connection_handle,
-                    Wait::Version,
-                    result,
-                    command::ReadRemoteVersionInformation::OPCODE,
-                );
+                self.answer_wait(e.connection_handle, Wait::Version, result);
             }
             crate::hci::Event::HardwareError(e) => self.on_hardware_error(e.hardware_code),
             crate::hci::Event::DataBufferOverflow(_) => {
@@ -115,21 +105,11 @@ impl Host {
                     self.events.push_back(Event::Timing { connection: link.id, timing });
                 }
                 let result = e.status.ok().map(|()| Output::Timing(timing));
-                self.answer_wait(
-                    e.connection_handle,
-                    Wait::Timing,
-                    result,
-                    command::LeConnectionUpdate::OPCODE,
-                );
+                self.answer_wait(e.connection_handle, Wait::Timing, result);
             }
             LeEvent::LeReadRemoteFeaturesPage0Complete(e) => {
                 let result = e.status.ok().map(|()| Output::RemoteFeatures(LeFeatures(e.le_features.0)));
-                self.answer_wait(
-                    e.connection_handle,
-                    Wait::Features,
-                    result,
-                    command::LeReadRemoteFeaturesPage0::OPCODE,
-                );
+                self.answer_wait(e.connection_handle, Wait::Features, result);
             }
             LeEvent::LePhyUpdateComplete(e) => {
                 let (tx, rx) = (e.tx_phy, e.rx_phy);
@@ -137,7 +117,7 @@ impl Host {
                     self.events.push_back(Event::Phy { connection: link.id, tx, rx });
                 }
                 let result = e.status.ok().map(|()| Output::Phy { tx, rx });
-                self.answer_wait(e.connection_handle, Wait::Phy, result, command::LeSetPhy::OPCODE);
+                self.answer_wait(e.connection_handle, Wait::Phy, result);
             }
             // There are no keys here yet: the controller is told so, or it would wait.
             LeEvent::LeLongTermKeyRequest(e) => {
@@ -185,10 +165,22 @@ impl Host {
             Owner::Link(handle, op, wait) => {
                 let result = match status {
                     Some(ErrorCode::Success) => match (wait, self.links.get_mut(&handle)) {
-                        (Some(wait), Some(link)) => return link.waits.push((op, wait)),
+                        (Some(wait), Some(link)) => return link.wait(now, op, wait),
+                        // The event came before this answer.
+                        (Some(Wait::Disconnection), None) => Ok(Output::Done),
                         (Some(_), None) => Err(OpError::NotConnected),
                         (None, _) => Ok(returned(opcode, answer.unwrap_or_default())),
                     },
+                    Some(reason @ ErrorCode::UnknownConnectionIdentifier)
+                        if self.links.contains_key(&handle) =>
+                    {
+                        tracing::warn!(%handle, "a link whose end the controller did not tell");
+                        let wanted = wait == Some(Wait::Disconnection);
+                        let result =
+                            if wanted { Ok(Output::Done) } else { Err(OpError::Disconnected { reason }) };
+                        self.done(op, result);
+                        return self.on_disconnected(handle, reason);
+                    }
                     Some(status) => Err(OpError::Controller { command: opcode, status }),
                     None => Err(self.silent(opcode)),
                 };
@@ -285,7 +277,7 @@ impl Host {
             None if status.is_success() => {
                 // A link that was never asked for would stay for ever.
                 tracing::warn!(%handle, "a connection that nobody asked for; ending it");
-                self.disconnect(handle, ErrorCode::RemoteUserTerminatedConnection);
+                self.disconnect(now, handle, ErrorCode::RemoteUserTerminatedConnection);
             }
             None => {}
         }
@@ -338,7 +330,7 @@ impl Host {
         self.acl.open(handle);
         self.links.insert(handle, Link::new(id, handle, role, peer, timing, phase, mtu));
         if unwanted {
-            return self.disconnect(handle, ErrorCode::RemoteUserTerminatedConnection);
+            return self.disconnect(now, handle, ErrorCode::RemoteUserTerminatedConnection);
         }
         if self.info.as_ref().is_some_and(|info| info.features.data_length()) {
             self.housekeeping(command::LeSetDataLength {
@@ -363,7 +355,7 @@ impl Host {
         self.done(attempt.key, Ok(Output::Connected(info)));
     }
 
-    fn on_disconnected(&mut self, handle: ConnectionHandle, reason: ErrorCode) {
+    pub(super) fn on_disconnected(&mut self, handle: ConnectionHandle, reason: ErrorCode) {
         let Some(link) = self.links.remove(&handle) else {
             tracing::debug!(%handle, "the end of no link");
             return;
@@ -386,17 +378,10 @@ impl Host {
     }
 
     /// The event that a request on a link waited for.
-    fn answer_wait(
-        &mut self,
-        handle: ConnectionHandle,
-        wait: Wait,
-        result: Result<Output, ErrorCode>,
-        opcode: Opcode,
-    ) {
+    fn answer_wait(&mut self, handle: ConnectionHandle, wait: Wait, result: Result<Output, ErrorCode>) {
         let Some(link) = self.links.get_mut(&handle) else { return };
-        let Some(position) = link.waits.iter().position(|(_, waiting)| *waiting == wait) else { return };
-        let (op, _) = link.waits.remove(position);
-        self.done(op, result.map_err(|status| OpError::Controller { command: opcode, status }));
+        let Some(op) = link.take_wait(wait) else { return };
+        self.done(op, result.map_err(|status| OpError::Controller { command: wait.opcode(), status }));
     }
 
     /// The controller reported a fault: everything in progress fails, and it is initialised anew.

@@ -10,7 +10,8 @@ use crate::gatt::GattError;
 use crate::gatt::procedure::{Outcome, Response, Running, Step};
 use crate::hci::acl::AclData;
 use crate::hci::acl_flow::AclFlow;
-use crate::hci::{ConnectionHandle, ErrorCode, ParameterUnits, Role};
+use crate::hci::command::{self, HciCommand};
+use crate::hci::{ConnectionHandle, ErrorCode, Opcode, ParameterUnits, Role};
 use crate::l2cap::{ChannelId, Dropped, Frame, Reassembly, fragment, signaling};
 use crate::smp::SmpPdu;
 use crate::smp::pdu::{PairingFailed, PairingFailedReason};
@@ -32,6 +33,13 @@ const ANSWER_WINDOW: usize = 256;
 
 /// Indications that a peer may send without waiting for our confirmation, against the specification.
 const MOST_UNCONFIRMED: u8 = 8;
+
+/// How long the controllers of a link have for a procedure between them ([Vol 6] Part B, 5.2).
+const PROCEDURE_LIMIT: Duration = Duration::from_secs(40);
+
+/// The longest supervision time-out that there is, and what a controller may take to say that it is over.
+const LONGEST_SUPERVISION: Duration = Duration::from_secs(32);
+const ENDING_GRACE: Duration = Duration::from_secs(2);
 
 /// Where a link is in its life.
 #[derive(Debug)]
@@ -65,6 +73,30 @@ pub(super) enum Wait {
     Phy,
 }
 
+impl Wait {
+    /// The command that begins it.
+    pub(super) const fn opcode(self) -> Opcode {
+        match self {
+            Self::Disconnection => command::Disconnect::OPCODE,
+            Self::Version => command::ReadRemoteVersionInformation::OPCODE,
+            Self::Features => command::LeReadRemoteFeaturesPage0::OPCODE,
+            Self::Timing => command::LeConnectionUpdate::OPCODE,
+            Self::Phy => command::LeSetPhy::OPCODE,
+        }
+    }
+}
+
+/// What a link's deadline leads to at the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing.
+    Nothing,
+    /// The link is to be ended.
+    GiveUp,
+    /// It was ended, and the controller never said that it is down.
+    Gone,
+}
+
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) id: ConnectionId,
@@ -73,8 +105,10 @@ pub(super) struct Link {
     pub(super) peer: Address,
     pub(super) timing: LinkTiming,
     pub(super) phase: Phase,
-    /// Requests that an event will answer.
-    pub(super) waits: Vec<(OpId, Wait)>,
+    /// Requests that an event will answer, by then.
+    waits: Vec<(OpId, Wait, Instant)>,
+    /// It is being ended, and down by then.
+    ends_by: Option<Instant>,
     reassembly: Reassembly,
     bearer: Bearer<OpId>,
     running: Option<Running>,
@@ -111,6 +145,7 @@ impl Link {
             timing,
             phase,
             waits: Vec::new(),
+            ends_by: None,
             reassembly: Reassembly::default(),
             bearer: Bearer::new(mtu),
             running: None,
@@ -178,17 +213,46 @@ impl Link {
         self.waiting.len() + self.write_commands.len() < before
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.bearer.deadline(), self.confirm_by].into_iter().flatten().min()
+    /// The controller has begun what a request asks for, and an event will say how it went.
+    pub(super) fn wait(&mut self, now: Instant, op: OpId, wait: Wait) {
+        if wait == Wait::Disconnection {
+            self.end(now);
+        }
+        self.waits.push((op, wait, now + PROCEDURE_LIMIT));
     }
 
-    /// Acts on the deadlines that have passed; `true` when the link is to be given up.
-    pub(super) fn on_timeout(&mut self, now: Instant, out: &mut Out<'_>) -> bool {
+    /// The request that waits for this event.
+    pub(super) fn take_wait(&mut self, wait: Wait) -> Option<OpId> {
+        let position = self.waits.iter().position(|(_, waiting, _)| *waiting == wait)?;
+        Some(self.waits.remove(position).0)
+    }
+
+    /// The controller was told to end it. It has to be down when the peer was not heard for as long as supervision
+    /// allows.
+    pub(super) fn end(&mut self, now: Instant) {
+        let limit = self.timing.supervision_timeout.min(LONGEST_SUPERVISION) + ENDING_GRACE;
+        self.ends_by.get_or_insert(now + limit);
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let waits = self.waits.iter().map(|(_, _, until)| *until).min();
+        [self.bearer.deadline(), self.confirm_by, waits, self.ends_by].into_iter().flatten().min()
+    }
+
+    /// Acts on the deadlines that have passed.
+    pub(super) fn on_timeout(&mut self, now: Instant, out: &mut Out<'_>) -> Due {
+        if self.ends_by.is_some_and(|deadline| deadline <= now) {
+            return Due::Gone;
+        }
+        for (op, wait, _) in self.waits.extract_if(.., |(_, _, until)| *until <= now) {
+            let silent = OpError::ControllerSilent { command: wait.opcode(), after: PROCEDURE_LIMIT };
+            out.done(op, Err(silent));
+        }
         if self.confirm_by.is_some_and(|deadline| deadline <= now) {
             tracing::warn!(connection = self.id.0, "indication confirmed unread: its reader is too slow");
             self.confirm(now, out);
         }
-        let Some((op, request)) = self.bearer.on_timeout(now) else { return false };
+        let Some((op, request)) = self.bearer.on_timeout(now) else { return Due::Nothing };
         tracing::warn!(connection = self.id.0, %request, "not answered; giving the link up");
         self.running = None;
         if let Phase::Settling(_) = self.phase {
@@ -199,7 +263,7 @@ impl Link {
         for op in std::iter::once(op).chain(waiting).filter(|op| Some(*op) != cancelled) {
             out.done(op, Err(OpError::AttTimeout { after: TRANSACTION_TIMEOUT }));
         }
-        true
+        Due::GiveUp
     }
 
     /// The link is down: everybody who waits for it is told.
@@ -212,7 +276,7 @@ impl Link {
         for op in ops {
             out.done(op, Err(OpError::Disconnected { reason }));
         }
-        for (op, wait) in self.waits {
+        for (op, wait, _) in self.waits {
             match wait {
                 Wait::Disconnection => out.done(op, Ok(Output::Done)),
                 _ => out.done(op, Err(OpError::Disconnected { reason })),

@@ -26,7 +26,7 @@ use crate::hci::{
 };
 use crate::transports::{HciPacket, PacketIndicator};
 use crate::{BdAddr, Instant};
-use link::{Link, Out, Phase, Wait};
+use link::{Due, Link, Out, Phase, Wait};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -152,9 +152,15 @@ impl Host {
         };
         let handles: Vec<_> = self.links.iter().filter_map(due).collect();
         for handle in handles {
-            let given_up = self.on_link(handle, |link, out| link.on_timeout(now, out)).unwrap_or(false);
-            if given_up {
-                self.disconnect(handle, ErrorCode::RemoteUserTerminatedConnection);
+            match self.on_link(handle, |link, out| link.on_timeout(now, out)) {
+                Some(Due::GiveUp) => {
+                    self.disconnect(now, handle, ErrorCode::RemoteUserTerminatedConnection);
+                }
+                Some(Due::Gone) => {
+                    tracing::warn!(%handle, "a link whose end the controller does not tell");
+                    self.on_disconnected(handle, ErrorCode::ConnectionTimeout);
+                }
+                Some(Due::Nothing) | None => {}
             }
         }
         self.pump(now);
@@ -195,7 +201,7 @@ impl Host {
         if let Some(link) = self.links.values_mut().find(settling) {
             link.phase = Phase::Unwanted(Some(op));
             let handle = link.handle;
-            self.disconnect(handle, ErrorCode::RemoteUserTerminatedConnection);
+            self.disconnect(now, handle, ErrorCode::RemoteUserTerminatedConnection);
         }
         if self.links.values_mut().any(|link| link.cancel(op)) {
             self.done(op, Err(OpError::Cancelled));
@@ -230,7 +236,7 @@ impl Host {
         }
         let handles: Vec<_> = self.links.keys().copied().collect();
         for handle in handles {
-            self.disconnect(handle, ErrorCode::RemoteUserTerminatedConnection);
+            self.disconnect(now, handle, ErrorCode::RemoteUserTerminatedConnection);
         }
         self.pump(now);
     }
@@ -425,7 +431,10 @@ impl Host {
         }
     }
 
-    fn disconnect(&mut self, handle: ConnectionHandle, reason: ErrorCode) {
+    fn disconnect(&mut self, now: Instant, handle: ConnectionHandle, reason: ErrorCode) {
+        if let Some(link) = self.links.get_mut(&handle) {
+            link.end(now);
+        }
         self.housekeeping(command::Disconnect { connection_handle: handle, reason });
     }
 }

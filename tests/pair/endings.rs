@@ -1,7 +1,9 @@
 //! Every request ends, once, whatever the controller and the peer leave out.
 
 use crate::common::*;
-use baretooth::host::{Event, OpError};
+use baretooth::gatt::procedure::Read;
+use baretooth::hci::{ErrorCode, Opcode};
+use baretooth::host::{Event, OpError, Output, Request};
 use baretooth::sim::Device;
 
 #[test]
@@ -52,4 +54,71 @@ fn a_cancelled_connect_outlives_neither_the_answer_nor_the_silence_of_its_peer()
         assert_eq!(script.result(op), Err(OpError::Cancelled));
         assert!(script.host.is_idle());
     }
+}
+
+/// Read Remote Version Information, LE Read Remote Features, LE Connection Update, LE Set PHY: accepted, and then
+/// nothing.
+#[test]
+fn a_question_about_the_link_that_no_event_answers_ends_in_40_seconds() {
+    let mut script = Script::new();
+    let connection = script.link(0x40);
+    let parameters = Default::default();
+    let requests = [
+        (Request::ReadRemoteVersion { connection }, 0x041D),
+        (Request::ReadRemoteFeatures { connection }, 0x2016),
+        (Request::UpdateParameters { connection, parameters }, 0x2013),
+        (Request::SetPhy { connection, tx: 2, rx: 2 }, 0x2032),
+    ];
+    let ops: Vec<_> = requests.map(|(request, opcode)| (script.submit(request), opcode)).into();
+    script.run(ms(39_999));
+    assert!(ops.iter().all(|(op, _)| !script.is_done(*op)));
+    script.run(ms(1));
+    for (op, opcode) in ops {
+        let silent = OpError::ControllerSilent { command: Opcode(opcode), after: seconds(40) };
+        assert_eq!(script.result(op), Err(silent));
+    }
+    let read = script.submit(gatt(connection, Read::new(3)));
+    script.att(0x40, &[0x0B, 7]);
+    assert!(script.result(read).is_ok(), "the link itself goes on");
+}
+
+#[test]
+fn a_link_whose_end_is_never_told_is_gone_after_its_supervision_timeout() {
+    let mut script = Script::new();
+    let connection = script.link(0x40);
+    let read = script.submit(gatt(connection, Read::new(3)));
+    let reason = ErrorCode::RemoteUserTerminatedConnection;
+    let disconnect = script.submit(Request::Disconnect { connection, reason });
+    script.run(ms(6_999));
+    assert!(!script.is_done(disconnect));
+    script.run(ms(1));
+    assert_eq!(script.result(disconnect), Ok(Output::Done));
+    let reason = ErrorCode::ConnectionTimeout;
+    assert_eq!(script.result(read), Err(OpError::Disconnected { reason }));
+    assert!(script.host.is_idle());
+}
+
+#[test]
+fn a_link_that_the_controller_does_not_know_any_more_is_gone() {
+    let mut script = Script::new();
+    let connection = script.link(0x40);
+    let read = script.submit(gatt(connection, Read::new(3)));
+    script.refuses = vec![(0x1405, 0x02)];
+    let rssi = script.submit(Request::ReadRssi { connection });
+    let gone = Err(OpError::Disconnected { reason: ErrorCode::UnknownConnectionIdentifier });
+    assert_eq!((script.result(rssi), script.result(read)), (gone.clone(), gone));
+    assert!(matches!(script.told.events.last(), Some(Event::Disconnected { .. })));
+    assert!(script.host.is_idle());
+}
+
+#[test]
+fn a_disconnect_that_the_event_overtook_is_done() {
+    let mut script = Script::new();
+    let connection = script.link(0x40);
+    script.answers = false;
+    let reason = ErrorCode::RemoteUserTerminatedConnection;
+    let op = script.submit(Request::Disconnect { connection, reason });
+    script.disconnection_complete(0x40, 0x16);
+    script.event(0x0F, &[0, 1, 0x06, 0x04]);
+    assert_eq!(script.result(op), Ok(Output::Done));
 }
