@@ -214,6 +214,11 @@ impl Host {
             }
             Err(error) => {
                 let error = OpError::from(error);
+                // Scans that were to go on after a reset.
+                for op in std::mem::take(&mut self.scans) {
+                    self.scanner.unsubscribe(op.0);
+                    self.done(op, Err(error.clone()));
+                }
                 self.state = State::Failed(error.clone());
                 self.events.push_back(Event::Failed(error));
             }

@@ -1,8 +1,9 @@
 //! Every request ends, once, whatever the controller and the peer leave out.
 
 use crate::common::*;
+use baretooth::gap::scan::ScanOptions;
 use baretooth::gatt::procedure::Read;
-use baretooth::hci::{ErrorCode, Opcode};
+use baretooth::hci::{ErrorCode, InitError, Opcode};
 use baretooth::host::{Event, OpError, Output, Request};
 use baretooth::sim::Device;
 
@@ -121,4 +122,15 @@ fn a_disconnect_that_the_event_overtook_is_done() {
     script.disconnection_complete(0x40, 0x16);
     script.event(0x0F, &[0, 1, 0x06, 0x04]);
     assert_eq!(script.result(op), Ok(Output::Done));
+}
+
+#[test]
+fn a_scan_ends_with_the_controller_that_does_not_come_back_from_a_hardware_error() {
+    let mut script = Script::new();
+    let scan = script.submit(Request::Scan(ScanOptions::new()));
+    script.answers = false;
+    script.event(0x10, &[0x2A]);
+    script.run(seconds(10));
+    assert_eq!(script.result(scan), Err(OpError::Init(InitError::Silent(Opcode(0x0C03)))));
+    assert!(matches!(script.told.events.last(), Some(Event::Failed(_))));
 }
