@@ -218,8 +218,10 @@ impl Pair {
         file
     }
 
+    /// Passes packets on until nobody has anything to say.
     fn exchange(&mut self) {
-        loop {
+        for round in 0.. {
+            assert!(round < 10_000, "host and controller talk without end at {}", self.now);
             let mut quiet = true;
             while let Some(packet) = self.host.poll_transmit() {
                 self.record(Direction::Sent, &packet);
@@ -270,7 +272,7 @@ pub fn each_seed(seeds: std::ops::Range<u64>, scenario: impl Fn(u64) -> Pair) {
         let blame = Blame(seed);
         let run = || scenario(seed).capture();
         let (first, second) = (run(), run());
-        assert!(first.len() > 1000, "a capture with something in it");
+        assert!(first.len() > 100, "a capture with something in it");
         assert!(first == second, "two runs of one seed differ");
         drop(blame);
     }
