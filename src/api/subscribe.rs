@@ -117,7 +117,7 @@ impl Notifications {
     /// Cancel safe: no value is lost.
     pub async fn next(&mut self) -> Option<Notification> {
         let received = self.queue.recv().await?;
-        if self.waiting.swap(false, Ordering::AcqRel) {
+        if self.waiting.swap(false, Ordering::SeqCst) {
             let connection = self.connection();
             self.peer.shared().tell(Message::Room { connection, handle: self.handle });
         }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 /// A value on its way to its reader.
@@ -30,8 +31,8 @@ struct Reader {
     ticket: Ticket,
     delivery: Delivery,
     missed: u64,
-    /// An indication without room: it is not confirmed before it has some.
-    held: Option<Bytes>,
+    /// An indication without room: it is not confirmed before it has some, and nothing overtakes it.
+    held: Option<Received>,
     /// It did not make room in time; no more waiting for it until it has read.
     slow: bool,
 }
@@ -95,16 +96,7 @@ impl Readers {
         };
         let mut confirm = true;
         for reader in readers {
-            if reader.deliver(value.clone(), indication) {
-                continue;
-            }
-            if indication && reader.held.is_none() {
-                reader.held = Some(value.clone());
-                reader.delivery.waiting.store(true, Ordering::Release);
-                confirm = false;
-            } else {
-                reader.missed += 1;
-            }
+            confirm &= reader.take(value.clone(), indication);
         }
         confirm
     }
@@ -114,13 +106,7 @@ impl Readers {
         let Some(readers) = self.by_attribute.get_mut(&(connection, handle)) else { return false };
         let mut brought = false;
         for reader in readers {
-            let Some(value) = reader.held.take() else { continue };
-            if reader.deliver(value.clone(), true) {
-                brought = true;
-            } else {
-                reader.held = Some(value);
-                reader.delivery.waiting.store(true, Ordering::Release);
-            }
+            brought |= reader.bring_held();
         }
         brought && !self.holds(connection, handle)
     }
@@ -132,14 +118,49 @@ impl Readers {
 }
 
 impl Reader {
-    fn deliver(&mut self, value: Bytes, indication: bool) -> bool {
-        let queue = &self.delivery.queue;
-        let delivered = queue.try_send(Received { value, indication, missed: self.missed }).is_ok();
-        if delivered {
-            self.missed = 0;
-            self.slow &= queue.capacity() < queue.max_capacity() / 2;
+    /// Queues a value, holds it, or counts it as missed; `false` when it is held.
+    fn take(&mut self, value: Bytes, indication: bool) -> bool {
+        let received = Received { value, indication, missed: self.missed };
+        if self.held.is_none() {
+            match self.queue(received) {
+                Ok(()) => {
+                    self.missed = 0;
+                    return true;
+                }
+                Err(received) if indication => {
+                    self.missed = 0;
+                    self.held = Some(received);
+                    return self.bring_held();
+                }
+                Err(_) => {}
+            }
         }
-        delivered
+        self.missed += 1;
+        true
+    }
+
+    /// Queues what is held; `true` when it did.
+    fn bring_held(&mut self) -> bool {
+        let Some(received) = self.held.take() else { return false };
+        // First asked for, then tried: a reader that makes room in between is not overlooked.
+        self.delivery.waiting.store(true, Ordering::SeqCst);
+        match self.queue(received) {
+            Ok(()) => {
+                self.delivery.waiting.store(false, Ordering::SeqCst);
+                true
+            }
+            Err(received) => {
+                self.held = Some(received);
+                false
+            }
+        }
+    }
+
+    fn queue(&mut self, received: Received) -> Result<(), Received> {
+        let queue = &self.delivery.queue;
+        queue.try_send(received).map_err(TrySendError::into_inner)?;
+        self.slow &= queue.capacity() < queue.max_capacity() / 2;
+        Ok(())
     }
 }
 
@@ -218,5 +239,40 @@ impl Requests {
                 Waiter::Scan(reader) => reader.fail(failure.clone()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: ConnectionId = ConnectionId(1);
+    const HANDLE: u16 = 0x21;
+
+    fn reader(capacity: usize) -> (Readers, mpsc::Receiver<Received>) {
+        let (queue, values) = mpsc::channel(capacity);
+        let mut readers = Readers::default();
+        let delivery = Delivery { queue, waiting: Arc::default() };
+        readers.add(LINK, HANDLE, Ticket(1), delivery);
+        (readers, values)
+    }
+
+    fn next(values: &mut mpsc::Receiver<Received>) -> Option<(u8, u64)> {
+        values.try_recv().ok().map(|received| (received.value[0], received.missed))
+    }
+
+    #[test]
+    fn nothing_overtakes_a_held_indication_and_what_is_missed_is_counted_where_it_is_missing() {
+        let (mut readers, mut values) = reader(1);
+        let indicate = |readers: &mut Readers, n| readers.deliver(LINK, HANDLE, &Bytes::from(vec![n]), true);
+        assert!(indicate(&mut readers, 1), "queued");
+        assert!(!indicate(&mut readers, 2), "held");
+        assert_eq!(next(&mut values), Some((1, 0)));
+        // There is room now, and the task has not heard of it.
+        assert!(indicate(&mut readers, 3), "dropped, and nothing to wait for");
+        assert!(readers.on_room(LINK, HANDLE), "the second is to be confirmed");
+        assert_eq!(next(&mut values), Some((2, 0)));
+        assert!(indicate(&mut readers, 4));
+        assert_eq!(next(&mut values), Some((4, 1)));
     }
 }
