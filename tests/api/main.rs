@@ -1,0 +1,11 @@
+//! The public API as a program uses it, against the virtual radio in virtual time: what a user relies on, and what
+//! every dropped future, lost packet and lost transport leads to.
+
+mod adapter;
+mod capture;
+mod connect;
+mod line;
+mod lost;
+mod notify;
+mod scan;
+mod values;
