@@ -79,7 +79,8 @@ struct Task {
 
 /// The end of the session, on its way.
 struct Closing {
-    reply: Option<oneshot::Sender<()>>,
+    /// Everybody who waits for it.
+    replies: Vec<oneshot::Sender<()>>,
     deadline: Instant,
 }
 
@@ -336,13 +337,13 @@ impl Task {
     /// Leaves the controller idle before the session ends.
     fn close(&mut self, reply: Option<oneshot::Sender<()>>) {
         if let Some(closing) = &mut self.closing {
-            closing.reply = closing.reply.take().or(reply);
+            closing.replies.extend(reply);
             return;
         }
         let now = self.now();
         self.requests.fail(&Failure::Closed);
         self.host.wind_down(now);
-        self.closing = Some(Closing { reply, deadline: now + CLOSE_WITHIN });
+        self.closing = Some(Closing { replies: reply.into_iter().collect(), deadline: now + CLOSE_WITHIN });
     }
 
     /// Tells everybody why it is over.
@@ -358,7 +359,7 @@ impl Task {
         if let Some(tap) = &mut self.tap {
             tap.flush();
         }
-        if let Some(reply) = self.closing.as_mut().and_then(|closing| closing.reply.take()) {
+        for reply in self.closing.take().into_iter().flat_map(|closing| closing.replies) {
             let _ = reply.send(());
         }
     }

@@ -51,6 +51,23 @@ async fn after_close_everything_says_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_close_waits_until_the_adapter_is_closed() {
+    let room = Room::demo().await;
+    let _peer = room.connect(HEART_RATE_ADDRESS).await;
+    let (first, second) = (room.adapter.clone(), room.adapter.clone());
+    tokio::join!(
+        async {
+            first.close().await;
+            assert!(room.line.is_closed());
+        },
+        async {
+            second.close().await;
+            assert!(room.line.is_closed());
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn close_does_not_wait_long_for_a_silent_controller() {
     let room = Room::demo().await;
     let _peer = room.connect(HEART_RATE_ADDRESS).await;
