@@ -216,10 +216,10 @@ impl Requests {
         self.by_ticket.get(&ticket).copied()
     }
 
-    pub(super) fn take(&mut self, op: OpId) -> Option<Waiter> {
+    pub(super) fn take(&mut self, op: OpId) -> Option<(Ticket, Waiter)> {
         let (ticket, waiter) = self.by_op.remove(&op)?;
         self.by_ticket.remove(&ticket);
-        Some(waiter)
+        Some((ticket, waiter))
     }
 
     /// The queue of a scan.

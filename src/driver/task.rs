@@ -6,7 +6,7 @@
 //! starves.
 
 use super::routes::{Readers, Requests, Waiter};
-use super::{Failure, LinkState, Message, Tap};
+use super::{Failure, LinkState, Message, Tap, Ticket};
 use crate::Instant;
 use crate::capture::Direction;
 use crate::gatt::procedure::Unsubscribe;
@@ -53,6 +53,7 @@ pub(crate) async fn run(
         requests: Requests::default(),
         readers: Readers::default(),
         states: BTreeMap::new(),
+        made: BTreeMap::new(),
         links,
         started: Some(started),
         closing: None,
@@ -72,6 +73,8 @@ struct Task {
     requests: Requests,
     readers: Readers,
     states: BTreeMap<ConnectionId, Arc<LinkState>>,
+    /// Links by the request that made them: it may be given up as long as nobody has looked at its result.
+    made: BTreeMap<Ticket, ConnectionId>,
     links: watch::Sender<Vec<Arc<LinkState>>>,
     started: Option<Started>,
     closing: Option<Closing>,
@@ -204,6 +207,8 @@ impl Task {
             Message::Cancel(ticket) => {
                 if let Some(op) = self.requests.op(ticket) {
                     self.host.cancel(now, op);
+                } else if let Some(&connection) = self.made.get(&ticket) {
+                    self.take_message(Message::Release(connection));
                 }
             }
             Message::Listen { connection, handle, ticket, delivery } => {
@@ -274,18 +279,13 @@ impl Task {
 
     fn on_done(&mut self, op: OpId, result: Result<Output, OpError>) {
         match self.requests.take(op) {
-            Some(Waiter::Reply(reply)) => {
-                let link = match &result {
-                    Ok(Output::Connected(info)) => Some(info.connection),
-                    _ => None,
-                };
-                let unclaimed = reply.send(result.map_err(Failure::Op)).is_err();
-                if let (true, Some(connection)) = (unclaimed, link) {
-                    // Whoever asked for the link is gone.
-                    self.take_message(Message::Release(connection));
+            Some((ticket, Waiter::Reply(reply))) => {
+                if let Ok(Output::Connected(info)) = &result {
+                    self.made.insert(ticket, info.connection);
                 }
+                let _ = reply.send(result.map_err(Failure::Op));
             }
-            Some(Waiter::Scan(reader)) => {
+            Some((_, Waiter::Scan(reader))) => {
                 let error = result.err().unwrap_or(OpError::Cancelled);
                 reader.fail(Failure::Op(error));
             }
@@ -327,6 +327,7 @@ impl Task {
             state.down.send_replace(Some(reason));
         }
         self.readers.remove_link(connection);
+        self.made.retain(|_, made| *made != connection);
         self.publish();
     }
 

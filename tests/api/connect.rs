@@ -57,6 +57,20 @@ async fn a_connect_dropped_at_any_time_leaves_no_link() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connect_dropped_when_its_result_is_there_unread_leaves_no_link() {
+    let room = Room::demo().await;
+    let mut connect = Box::pin(room.adapter.connect(HEART_RATE_ADDRESS));
+    // Begun, and then left alone while the link comes up.
+    assert!(tokio::time::timeout(Duration::ZERO, &mut connect).await.is_err());
+    tokio::time::sleep(secs(5)).await;
+    assert!(room.is_connected(0).await);
+    drop(connect);
+    tokio::time::sleep(secs(1)).await;
+    assert!(!room.is_connected(0).await);
+    assert!(room.adapter.connections().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn attempts_at_once_take_turns_each_with_its_own_time() {
     let room = Room::demo().await;
     let connect = |address| room.adapter.connect_with(address, ConnectOptions::new().timeout(secs(3)));
