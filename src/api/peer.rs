@@ -460,7 +460,7 @@ impl Peer {
     }
 
     /// A request that came too late fails with the reason for which the link went down.
-    fn error(&self, operation: String, failure: Failure) -> Error {
+    pub(super) fn error(&self, operation: String, failure: Failure) -> Error {
         let reason = *self.link.state.down.borrow();
         match (failure, reason) {
             (Failure::Op(OpError::NotConnected), Some(reason)) => Error::Disconnected { operation, reason },

@@ -2,14 +2,14 @@
 
 use super::peer::gatt;
 use super::{Attribute, Error, Peer};
-use crate::driver::{Delivery, Message, Received, Ticket};
+use crate::driver::{Delivery, Failure, Message, Received, Ticket};
 use crate::gatt::Characteristic;
-use crate::gatt::procedure::{Delivery as Form, Subscribe, Unsubscribe};
-use crate::host::ConnectionId;
+use crate::gatt::procedure::{Delivery as Form, Subscribe};
+use crate::host::{ConnectionId, Output};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// How to subscribe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,8 @@ impl Notifications {
         &self.peer
     }
 
-    /// Ends the subscription and waits for the peer's answer. Other streams of the same characteristic end too.
+    /// Ends the stream. If it is the last one of the characteristic, ends the subscription at the peer and waits for
+    /// the answer.
     ///
     /// # Errors
     /// [`Error::Att`] when the peer refuses.
@@ -148,15 +149,16 @@ impl Notifications {
     /// The subscription is ended all the same.
     pub async fn unsubscribe(mut self) -> Result<(), Error> {
         self.active = false;
-        let connection = self.connection();
-        self.peer.shared().tell(Message::Unlisten {
-            connection,
-            handle: self.handle,
-            ticket: self.ticket,
-            cccd: None,
-        });
-        let operation = format!("end of the subscription to 0x{:04X}", self.handle);
-        self.peer.run(&operation, Unsubscribe::at(self.cccd)).await
+        let (reply, ended) = oneshot::channel();
+        self.unlisten(Some(self.cccd), Some(reply));
+        let result = ended.await.unwrap_or_else(|_| Err(self.peer.shared().failure()));
+        let operation = || format!("end of the subscription to 0x{:04X}", self.handle);
+        result.map(drop).map_err(|failure| self.peer.error(operation(), failure))
+    }
+
+    fn unlisten(&self, cccd: Option<u16>, reply: Option<oneshot::Sender<Result<Output, Failure>>>) {
+        let (connection, handle, ticket) = (self.connection(), self.handle, self.ticket);
+        self.peer.shared().tell(Message::Unlisten { connection, handle, ticket, cccd, reply });
     }
 
     fn connection(&self) -> ConnectionId {
@@ -166,13 +168,6 @@ impl Notifications {
 
 impl Drop for Notifications {
     fn drop(&mut self) {
-        let cccd = self.active.then_some(self.cccd);
-        let connection = self.connection();
-        self.peer.shared().tell(Message::Unlisten {
-            connection,
-            handle: self.handle,
-            ticket: self.ticket,
-            cccd,
-        });
+        self.unlisten(self.active.then_some(self.cccd), None);
     }
 }

@@ -35,8 +35,14 @@ pub(crate) enum Message {
     /// Bring the values of an attribute here.
     Listen { connection: ConnectionId, handle: u16, ticket: Ticket, delivery: Delivery },
     /// Bring them no longer; the last listener's end also ends the subscription at the peer, when its descriptor is
-    /// given.
-    Unlisten { connection: ConnectionId, handle: u16, ticket: Ticket, cccd: Option<u16> },
+    /// given. The answer is the peer's, if it was asked.
+    Unlisten {
+        connection: ConnectionId,
+        handle: u16,
+        ticket: Ticket,
+        cccd: Option<u16>,
+        reply: Option<oneshot::Sender<Result<Output, Failure>>>,
+    },
     /// A full queue has room again.
     Room { connection: ConnectionId, handle: u16 },
     /// The last handle of a link is gone: end it.

@@ -217,14 +217,20 @@ impl Task {
                     self.readers.add(connection, handle, ticket, delivery);
                 }
             }
-            Message::Unlisten { connection, handle, ticket, cccd } => {
+            Message::Unlisten { connection, handle, ticket, cccd, reply } => {
                 let (last, held) = self.readers.remove(connection, handle, ticket);
                 if held {
                     self.host.submit(now, Request::Confirm { connection });
                 }
-                if let (true, Some(cccd)) = (last, cccd) {
+                let down = !self.states.contains_key(&connection);
+                if let Some(cccd) = cccd.filter(|_| last || down) {
                     let procedure = Unsubscribe::at(cccd).into();
-                    self.host.submit(now, Request::Gatt { connection, procedure });
+                    let op = self.host.submit(now, Request::Gatt { connection, procedure });
+                    if let Some(reply) = reply {
+                        self.requests.add(op, ticket, Waiter::Reply(reply));
+                    }
+                } else if let Some(reply) = reply {
+                    let _ = reply.send(Ok(Output::Done));
                 }
             }
             Message::Room { connection, handle } => {

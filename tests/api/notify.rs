@@ -167,6 +167,28 @@ async fn a_held_indication_is_confirmed_when_its_reader_goes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn several_streams_of_one_characteristic_each_get_every_value() {
+    let (room, peer, count, numbers) = talking().await;
+    let cccd = numbers.cccd().expect("it notifies");
+    let options = SubscribeOptions::new().indicate(false);
+    let mut one = peer.subscribe_with(&numbers, options).await.expect("notifies");
+    let mut two = peer.subscribe_with(&numbers, options).await.expect("notifies");
+    let three = peer.subscribe_with(&numbers, options).await.expect("notifies");
+    peer.write(&count, 5u32.to_le_bytes().to_vec()).await.expect("taken");
+    for n in 0..5 {
+        assert_eq!((number(&mut one).await, number(&mut two).await), ((n, 0), (n, 0)));
+    }
+    drop(three);
+    two.unsubscribe().await.expect("leaves");
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(room.value(0, cccd).await, [1, 0], "one stream is left");
+    peer.write(&count, 1u32.to_le_bytes().to_vec()).await.expect("taken");
+    assert_eq!(number(&mut one).await, (0, 0), "and goes on");
+    one.unsubscribe().await.expect("the peer takes it");
+    assert_eq!(room.value(0, cccd).await, [0, 0], "the last one ends it at the peer");
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_the_last_stream_ends_the_subscription_at_the_peer() {
     let (room, peer, _, numbers) = talking().await;
     let cccd = numbers.cccd().expect("it notifies");
@@ -177,6 +199,26 @@ async fn dropping_the_last_stream_ends_the_subscription_at_the_peer() {
     assert_eq!(room.value(0, cccd).await, [0, 0]);
     assert!(peer.is_connected());
     peer.subscribe(&numbers).await.expect("again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_subscribe_or_unsubscribe_leaves_no_subscription() {
+    for after in [0, 10, 30, 50, 70, 100] {
+        let (room, peer, _, numbers) = talking().await;
+        let cccd = numbers.cccd().expect("it notifies");
+        drop(tokio::time::timeout(ms(after), peer.subscribe(&numbers)).await);
+        tokio::time::sleep(secs(1)).await;
+        assert_eq!(room.value(0, cccd).await, [0, 0], "subscribe dropped after {after} ms");
+
+        let stream = peer.subscribe(&numbers).await.expect("notifies");
+        // Behind another request, so that it waits for its turn.
+        let read = peer.discover();
+        let unsubscribe = tokio::time::timeout(ms(after), stream.unsubscribe());
+        let (services, _) = tokio::join!(read, unsubscribe);
+        services.expect("answers");
+        tokio::time::sleep(secs(1)).await;
+        assert_eq!(room.value(0, cccd).await, [0, 0], "unsubscribe dropped after {after} ms");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -205,5 +247,6 @@ async fn values_queued_when_the_link_ends_are_read_before_the_end() {
         assert_eq!(number(&mut stream).await, (n, 0));
     }
     assert_eq!(stream.next().await, None);
+    assert_eq!(stream.unsubscribe().await.expect_err("down").kind(), ErrorKind::Disconnected);
     assert_eq!(peer.subscribe(&numbers).await.expect_err("down").kind(), ErrorKind::Disconnected);
 }
