@@ -15,10 +15,9 @@ use std::time::Duration;
 const FLOOR: &str = env!("CARGO_BIN_EXE_nullhost");
 const CONTROLLER: &str = env!("CARGO_BIN_EXE_echo-controller");
 
-/// Hosts measured beside the floor. The library's own host belongs here, `env!("CARGO_BIN_EXE_host")`, as soon as
-/// `src/bin/host.rs` exists; until then, and for any other stack, `--host PROGRAM` adds one. A host takes the
-/// arguments of `nullhost` and prints one `live::Figures` as its last line.
-const HOSTS: [&str; 0] = [];
+/// Hosts measured beside the floor; `--host PROGRAM` adds any other stack's. A host takes the arguments of `nullhost` and
+/// prints one `live::Figures` as its last line.
+const HOSTS: [&str; 1] = [env!("CARGO_BIN_EXE_host")];
 
 /// Operation, how often (many enough for a tenth of a second of processor time at the floor), and value length.
 const ROWS: [(Operation, u64, u16); 4] = [

@@ -115,16 +115,3 @@ fn option(name: &str) -> Option<u64> {
 fn digest(octets: &[u8]) -> String {
     Sha256::digest(octets).iter().map(|octet| format!("{octet:02x}")).collect()
 }
-
-/// Walks AD structures as every decoder here does: until the data end, a length of zero, or a structure cut off.
-fn structures(mut data: &[u8], outcome: &mut Outcome) {
-    while let [length, kind, ..] = *data
-        && length > 0
-    {
-        let Some((structure, rest)) = data.split_at_checked(usize::from(length) + 1) else { break };
-        outcome.structures += 1;
-        outcome.add(kind);
-        outcome.add(structure.last().copied().unwrap_or_default());
-        data = rest;
-    }
-}

@@ -1,9 +1,10 @@
 //! The library, to the end of what a capture shows: typed events, every report with its AD structures, L2CAP frames
 //! joined per link, ATT PDUs with opcode, handle and value.
 
-use super::{Decoder, Outcome, structures};
+use super::{Decoder, Outcome};
 use baretooth::BdAddr;
 use baretooth::att::AttPdu;
+use baretooth::gap::advertising_data::AdvertisingData;
 use baretooth::hci::{AclData, ConnectionHandle, Event, LeEvent};
 use baretooth::l2cap::{ChannelId, Frame, Reassembly};
 use baretooth::transports::HciPacket;
@@ -123,7 +124,11 @@ impl Reader {
         self.outcome.reports += 1;
         self.outcome.add(rssi.unsigned_abs());
         self.outcome.add(address.0[0]);
-        structures(data, &mut self.outcome);
+        for structure in AdvertisingData::new(data).structures() {
+            self.outcome.structures += 1;
+            self.outcome.add(structure.ad_type.0);
+            self.outcome.add(structure.data.last().copied().unwrap_or(structure.ad_type.0));
+        }
     }
 
     #[inline(always)]

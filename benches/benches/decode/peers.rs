@@ -1,6 +1,6 @@
 //! What ours is measured against.
 
-use super::{Decoder, Outcome, structures};
+use super::{Decoder, Outcome};
 use baretooth_benches::generate::records;
 use bt_hci::event::{Event, le::LeEvent};
 use bt_hci::{ControllerToHostPacket, FromHciBytes};
@@ -101,4 +101,17 @@ fn report(address: &[u8], rssi: u8, data: &[u8], outcome: &mut Outcome) {
     outcome.add(rssi);
     outcome.add(address.first().copied().unwrap_or_default());
     structures(data, outcome);
+}
+
+/// Walks AD structures: until the data end, a length of zero, or a structure cut off.
+fn structures(mut data: &[u8], outcome: &mut Outcome) {
+    while let [length, kind, ..] = *data
+        && length > 0
+    {
+        let Some((structure, rest)) = data.split_at_checked(usize::from(length) + 1) else { break };
+        outcome.structures += 1;
+        outcome.add(kind);
+        outcome.add(structure.last().copied().unwrap_or_default());
+        data = rest;
+    }
 }
