@@ -1,0 +1,88 @@
+//! The host against controllers and peers that do what they should not: what `fuzz/` found, one case each.
+
+use baretooth::gap::connect::ConnectOptions;
+use baretooth::hci::ErrorCode;
+use baretooth::host::{Event, Host, HostConfig, OpError, OpId, Output, Request};
+use baretooth::transports::HciPacket;
+use baretooth::{Address, BdAddr, Instant};
+use std::time::Duration;
+
+const NOW: Instant = Instant::START;
+const HANDLE: u8 = 0x40;
+const LE_CREATE_CONNECTION: u16 = 0x200D;
+
+#[test]
+fn an_attempt_cancelled_during_the_exchange_of_the_mtu_ends_once_whatever_the_peer_answers() {
+    for answer in [None, Some([0x03, 0x05, 0x02])] {
+        let mut host = ready();
+        let op = settling(&mut host);
+        host.cancel(NOW, op);
+        if let Some(answer) = answer {
+            att(&mut host, &answer);
+        }
+        event(&mut host, 0x05, &[0, HANDLE, 0, 0x16]);
+        assert_eq!(ends(&mut host), [(op, Err(OpError::Cancelled))], "answer {answer:02x?}");
+    }
+}
+
+#[test]
+fn an_attempt_whose_peer_never_answers_the_exchange_of_the_mtu_ends_once() {
+    let mut host = ready();
+    let op = settling(&mut host);
+    host.handle_timeout(NOW + Duration::from_secs(30));
+    event(&mut host, 0x05, &[0, HANDLE, 0, 0x16]);
+    let reason = ErrorCode::ConnectionTerminatedByLocalHost;
+    assert_eq!(ends(&mut host), [(op, Err(OpError::Disconnected { reason }))]);
+}
+
+/// A host whose controller answered every command of the initialisation with success.
+fn ready() -> Host {
+    let mut host = Host::new(HostConfig::new([1; 32]).legacy_only(true), NOW);
+    while let Some(command) = host.poll_transmit() {
+        // LE Read Buffer Size: 27 octets, 8 packets; the others say nothing more that matters.
+        let values = if opcode(&command) == 0x2002 { vec![0, 27, 0, 8] } else { vec![0; 80] };
+        complete(&mut host, opcode(&command), &values);
+    }
+    assert!(matches!(host.poll_event(), Some(Event::Ready(_))));
+    host
+}
+
+/// Connects as far as the exchange of the MTU.
+fn settling(host: &mut Host) -> OpId {
+    let address = Address::random(BdAddr([1, 2, 3, 4, 5, 0xC6]));
+    let op = host.submit(NOW, Request::Connect { address, options: ConnectOptions::new() });
+    let command = host.poll_transmit().expect("the command that connects");
+    assert_eq!(opcode(&command), LE_CREATE_CONNECTION);
+    event(host, 0x0F, &[0, 1, 0x0D, 0x20]);
+    event(host, 0x3E, &[0x01, 0, HANDLE, 0, 0, 1, 1, 2, 3, 4, 5, 0xC6, 24, 0, 0, 0, 0xF4, 1, 0]);
+    assert_eq!(host.poll_transmit().map(|packet| packet.payload().to_vec()), Some(vec![3, 0, 4, 0, 2, 5, 2]));
+    op
+}
+
+fn opcode(command: &HciPacket) -> u16 {
+    u16::from_le_bytes([command.as_slice()[1], command.as_slice()[2]])
+}
+
+fn complete(host: &mut Host, opcode: u16, values: &[u8]) {
+    event(host, 0x0E, &[&[1], &opcode.to_le_bytes()[..], values].concat());
+}
+
+fn event(host: &mut Host, code: u8, parameters: &[u8]) {
+    host.handle_packet(NOW, HciPacket::event(code, parameters).expect("short"));
+}
+
+/// A PDU of the peer.
+fn att(host: &mut Host, pdu: &[u8]) {
+    let length = u8::try_from(pdu.len()).expect("short");
+    let header = [2, HANDLE, 0x20, length + 4, 0, length, 0, 4, 0];
+    host.handle_packet(NOW, HciPacket::new([&header, pdu].concat()).expect("whole"));
+}
+
+/// The ends of requests that the host tells.
+fn ends(host: &mut Host) -> Vec<(OpId, Result<Output, OpError>)> {
+    let end = |event| match event {
+        Event::OpDone { op, result } => Some((op, result)),
+        _ => None,
+    };
+    std::iter::from_fn(|| host.poll_event()).filter_map(end).collect()
+}
