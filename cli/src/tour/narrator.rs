@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use serde::Serialize;
 use std::fmt::{self, Display};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -38,8 +38,8 @@ struct Done<'a> {
 
 impl Narrator {
     pub fn new(output: Output) -> Self {
-        let colour =
-            output.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colour = io::stdout().is_terminal() && !output.is_json() && !plain;
         Self { output, colour, steps: 0, begun: Instant::now() }
     }
 
