@@ -183,6 +183,18 @@ impl Peer {
         self.run("discovery", Discover::all()).await
     }
 
+    /// As [`discover`](Self::discover), and reads the Characteristic User Descriptions ([Vol 3] Part G, 3.3.3.2), one
+    /// request more for each. One that cannot be read is left out.
+    ///
+    /// # Errors
+    /// As [`discover`](Self::discover).
+    ///
+    /// # Cancel safety
+    /// As [`discover`](Self::discover).
+    pub async fn discover_with_user_descriptions(&self) -> Result<Services, Error> {
+        self.run("discovery", Discover::all().with_user_descriptions()).await
+    }
+
     /// Discovers only the services of these UUIDs.
     ///
     /// # Errors
