@@ -16,8 +16,11 @@ pub struct Args {
 }
 
 pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
-    let services =
-        global.session(async |adapter| Ok(args.peer.connect(adapter).await?.discover().await?)).await?;
+    let services = global
+        .session(async |adapter| {
+            Ok(args.peer.connect(adapter).await?.discover_with_user_descriptions().await?)
+        })
+        .await?;
     let mut output = global.output();
     if output.is_json() {
         for service in &services {

@@ -5,8 +5,9 @@ use crate::failure::Failure;
 use crate::output::Output;
 use baretooth::transports::AdapterSpec;
 use baretooth::{Adapter, AdapterBuilder};
+use std::ffi::OsStr;
+use std::io;
 use std::path::PathBuf;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Options of every verb; they may stand before or after it.
 #[derive(Clone, Debug, clap::Args)]
@@ -15,7 +16,7 @@ pub struct Global {
     #[arg(short, long, global = true, env = "BARETOOTH_ADAPTER", value_name = "SPEC")]
     pub adapter: Option<AdapterSpec>,
     /// Writes every HCI packet to FILE, in btsnoop format
-    #[arg(long, global = true, env = "BARETOOTH_CAPTURE", value_name = "FILE")]
+    #[arg(long, global = true, env = "BARETOOTH_CAPTURE", value_name = "FILE", value_parser = capture_file)]
     pub capture: Option<PathBuf>,
     /// Prints one JSON object per line
     #[arg(long, global = true)]
@@ -83,12 +84,37 @@ impl Global {
 
 /// Runs `work` unless the user interrupts (SIGINT, SIGTERM), which drops it.
 pub async fn or_interrupted<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        signal = interrupted() => signal.map_err(Failure::from).and(Err(Failure::Interrupted)),
+        result = work => result,
+    }
+}
+
+#[cfg(unix)]
+async fn interrupted() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        biased;
-        _ = interrupt.recv() => Err(Failure::Interrupted),
-        _ = terminate.recv() => Err(Failure::Interrupted),
-        result = work => result,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
     }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+/// A file whose name does not promise another format than the one that is written.
+fn capture_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let extension = path.extension().and_then(OsStr::to_str);
+    if text == "-" || matches!(extension, Some("pcap" | "pcapng" | "pklg")) {
+        return Err(
+            "this version writes btsnoop only: name a file, such as run.btsnoop or run.log".to_owned()
+        );
+    }
+    Ok(path)
 }

@@ -28,7 +28,9 @@ struct Info<'a> {
     acl_count: u16,
     shared_buffers: bool,
     extended: bool,
+    /// The bits of Read Local Supported Commands.
     supported_commands: String,
+    supported_command_count: u32,
 }
 
 pub async fn run(global: &Global, _: Args) -> Result<(), Failure> {
@@ -52,6 +54,11 @@ pub async fn run(global: &Global, _: Args) -> Result<(), Failure> {
                 shared_buffers: controller.shared_buffers,
                 extended: controller.extended,
                 supported_commands: hex(controller.supported_commands.as_slice()),
+                supported_command_count: controller
+                    .supported_commands
+                    .iter()
+                    .map(|set| set.count_ones())
+                    .sum(),
             };
             let mut output = global.output();
             if output.is_json() {
@@ -79,5 +86,6 @@ fn print(info: &Info<'_>, mut line: impl FnMut(&str, String) -> std::io::Result<
     line("LE features", info.le_feature_names.join(", "))?;
     let shared = if info.shared_buffers { ", shared with BR/EDR" } else { "" };
     line("ACL buffers", format!("{} of {} octets{shared}", info.acl_count, info.acl_length))?;
+    line("supported commands", info.supported_command_count.to_string())?;
     line("advertising PDUs", if info.extended { "legacy and extended" } else { "legacy" }.to_owned())
 }

@@ -106,12 +106,16 @@ async fn print(
     Ok(())
 }
 
-/// The next value of any of them, and of which; `None` for a value when the link is down.
+/// The next value of any of them, and of which; `None` for a value when the link is down. They take turns, so that a
+/// flood of one does not keep the others waiting.
 async fn any(subscriptions: &mut [Subscription]) -> (Found, Option<Notification>) {
     poll_fn(|context| {
-        for subscription in subscriptions.iter_mut() {
-            let found = Found { handle: subscription.values.handle(), uuid: Some(subscription.uuid) };
-            if let Poll::Ready(next) = pin!(subscription.values.next()).poll(context) {
+        for at in 0..subscriptions.len() {
+            let Subscription { uuid, values } = &mut subscriptions[at];
+            let found = Found { handle: values.handle(), uuid: Some(*uuid) };
+            let polled = pin!(values.next()).poll(context);
+            if let Poll::Ready(next) = polled {
+                subscriptions.rotate_left(at + 1);
                 return Poll::Ready((found, next));
             }
         }

@@ -116,7 +116,9 @@ fn gatt_prints_one_object_for_each_service() {
             }],
         })
     );
-    assert!(text(&["gatt", STRAP]).contains("0x0012  Battery Level (0x2A19)  read, notify\n"));
+    let described = text(&["gatt", THERMOMETER]);
+    let line = "  0x0012  Temperature (0x2A6E)  \"inside\"  read, notify\n    0x0013  Client Characteristic";
+    assert!(described.contains(line), "{described}");
 }
 
 #[test]
@@ -125,7 +127,7 @@ fn read_takes_a_uuid_a_name_or_a_handle_and_learns_the_address_type() {
         "type": "value", "handle": 18, "uuid": "00002a19-0000-1000-8000-00805f9b34fb", "value": "57",
     });
     for (address, what) in [(STRAP, "2a19"), (STRAP, "battery_level"), ("C0:BA:E7:70:00:01", "0x0012")] {
-        assert_eq!(lines(&["read", address, what]), [level.clone()], "{address} {what}");
+        assert_eq!(lines(&["read", address, what]), std::slice::from_ref(&level), "{address} {what}");
     }
     assert_eq!(text(&["read", STRAP, "battery_level", "--u8"]), "Battery Level (0x0012): 87\n");
     assert_eq!(lines(&["read", THERMOMETER, LOG])[0]["value"].as_str().unwrap().len(), 1024);
@@ -210,6 +212,7 @@ fn a_wrong_command_line_ends_with_2_and_shows_what_it_takes() {
         (&["-a", "sim", "read", STRAP, "nothing"], ["\"nothing\"", "battery_level"]),
         (&["-a", "sim", "write", STRAP, "2a19", "0g"], ["\"0g\"", "--text"]),
         (&["-a", "sim", "scan", "--legacy", "--extended"], ["--legacy", "--extended"]),
+        (&["-a", "sim", "scan", "--capture", "run.pcapng"], ["run.pcapng", ".btsnoop"]),
     ] {
         let done = run(words);
         let told = String::from_utf8_lossy(&done.stderr);
