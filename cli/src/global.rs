@@ -9,23 +9,26 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 
+/// Keeps them apart in the help of a verb.
+const HEADING: &str = "Options of every verb";
+
 /// Options of every verb; they may stand before or after it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Global {
     /// The adapter: tcp:HOST:PORT, unix:PATH, sim (a virtual radio) …; the only one found if not given
-    #[arg(short, long, global = true, env = "BARETOOTH_ADAPTER", value_name = "SPEC")]
+    #[arg(short, long, global = true, help_heading = HEADING, env = "BARETOOTH_ADAPTER", value_name = "SPEC")]
     pub adapter: Option<AdapterSpec>,
     /// Writes every HCI packet to FILE, in btsnoop format
-    #[arg(long, global = true, env = "BARETOOTH_CAPTURE", value_name = "FILE", value_parser = capture_file)]
+    #[arg(long, global = true, help_heading = HEADING, env = "BARETOOTH_CAPTURE", value_name = "FILE", value_parser = capture_file)]
     pub capture: Option<PathBuf>,
     /// Prints one JSON object per line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = HEADING)]
     pub json: bool,
     /// Logs to standard error; -vv and -vvv log more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = HEADING, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Makes the session deterministic: whoever knows N knows its keys
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, help_heading = HEADING, value_name = "N")]
     pub seed: Option<u64>,
 }
 

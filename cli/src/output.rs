@@ -2,22 +2,29 @@
 
 use serde::Serialize;
 use std::fmt;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 /// Standard output, buffered. What was written is seen after [`flush`](Self::flush), or when it is dropped.
 pub struct Output {
     json: bool,
+    terminal: bool,
     out: BufWriter<io::Stdout>,
 }
 
 impl Output {
     pub fn new(json: bool) -> Self {
-        Self { json, out: BufWriter::with_capacity(1 << 16, io::stdout()) }
+        let terminal = io::stdout().is_terminal();
+        Self { json, terminal, out: BufWriter::with_capacity(1 << 16, io::stdout()) }
     }
 
     /// Whether results are JSON.
     pub fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Whether a person looks on, at a screen that can be drawn on.
+    pub fn is_terminal(&self) -> bool {
+        self.terminal && !self.json
     }
 
     /// Writes an object as one line.
@@ -29,6 +36,11 @@ impl Output {
     /// Writes a line for people.
     pub fn line(&mut self, line: impl fmt::Display) -> io::Result<()> {
         writeln!(self.out, "{line}")
+    }
+
+    /// Writes as it is.
+    pub fn raw(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())
     }
 
     pub fn flush(&mut self) -> io::Result<()> {

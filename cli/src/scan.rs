@@ -1,4 +1,7 @@
-//! `scan`: what advertisers say, one line for each advertising PDU and each scan response.
+//! `scan`: what advertisers say, one line for each advertising PDU and each scan response; on a terminal a table of
+//! devices.
+
+mod table;
 
 use crate::failure::Failure;
 use crate::global::Global;
@@ -15,6 +18,7 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::io;
 use std::time::Duration;
+use table::Table;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -54,10 +58,10 @@ pub struct Args {
     /// Only devices with these octets in an AD structure, such as 0:ff:4c00
     #[arg(long, value_name = "START:TYPE:HEX", num_args = 1.., value_parser = pattern)]
     pattern: Vec<Pattern>,
-    /// Reports that say nothing new too
+    /// Reports that say nothing new too (the table of a terminal always counts them)
     #[arg(long)]
     duplicates: bool,
-    /// Prints the octets of the data too (they are always in the JSON)
+    /// Prints lines with the octets of the data too, no table (the JSON always has them)
     #[arg(long)]
     raw: bool,
 }
@@ -73,9 +77,12 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
                     format!("scanning for extended PDUs failed: {cause}"),
                 ));
             }
-            let scan = adapter.scan_with(args.options()).await?;
             let mut output = global.output();
-            let printing = print(&args, scan, &mut output);
+            let live = output.is_terminal() && !args.raw;
+            let scan = adapter.scan_with(args.options(live)).await?;
+            let printing = async {
+                if live { draw(scan, &mut output).await } else { print(&args, scan, &mut output).await }
+            };
             let result = match args.timeout {
                 Some(timeout) => tokio::time::timeout(timeout, printing).await.unwrap_or(Ok(())),
                 None => printing.await,
@@ -87,12 +94,13 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
 }
 
 impl Args {
-    fn options(&self) -> ScanOptions {
+    /// A `live` table shows the strength of every report, so it wants those that say nothing new.
+    fn options(&self, live: bool) -> ScanOptions {
         let mut options = ScanOptions::new().active(!self.passive).filter(self.filter());
         if self.extended {
             options = options.phys(ScanPhys::LE_1M | ScanPhys::LE_CODED);
         }
-        if self.duplicates {
+        if self.duplicates || live {
             options = options.duplicates(Duplicates::All);
         }
         // A window alone would be longer than the default interval, an interval alone shorter than the window.
@@ -119,6 +127,23 @@ impl Args {
             Target::Typed(address) => filter.address(address),
             Target::Untyped(bd_addr) => filter.bd_addr(bd_addr),
         })
+    }
+}
+
+/// Shows the live table.
+async fn draw(mut scan: Scan, output: &mut Output) -> Result<(), Failure> {
+    const PERIOD: Duration = Duration::from_millis(250);
+    let mut table = Table::new();
+    let mut redraw = tokio::time::interval(PERIOD);
+    loop {
+        tokio::select! {
+            biased;
+            _ = redraw.tick() => {
+                table.draw(output)?;
+                output.flush()?;
+            }
+            sighting = scan.next() => table.update(&sighting?.report),
+        }
     }
 }
 
