@@ -177,7 +177,7 @@ impl Link {
 
     /// Queues a write command.
     pub(super) fn write_command(&mut self, op: OpId, handle: u16, value: &[u8], out: &mut Out<'_>) {
-        let limit = usize::from(self.bearer.mtu() - 3);
+        let limit = crate::gatt::max_write_without_response(self.bearer.mtu());
         if value.len() > limit {
             return out.done(op, Err(OpError::TooLong { length: value.len(), limit }));
         }

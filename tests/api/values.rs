@@ -97,6 +97,11 @@ async fn writes_without_response_wait_for_the_controller() {
     let (peer, services) = room.connect(ECHO_ADDRESS).await;
     let rx = services.find(UART_RX).expect("one");
     let mut echoes = peer.subscribe(&services.find(demo::UART_TX).expect("one")).await.expect("notifies");
+    let too_long = vec![0; peer.max_write_without_response() + 1];
+    assert_eq!(
+        peer.write_without_response(&rx, too_long).await.expect_err("too long").kind(),
+        ErrorKind::Invalid
+    );
     room.line.hold(is_credit);
     room.line.take_log();
     let mut taken = 0u32;
