@@ -225,7 +225,7 @@ macro_rules! hci_commands {
     };
     (@declare $text:literal ($ret:ident $(<$life:lifetime>)? { $($field:ident : $type:ty),* })) => {
         crate::layout! {
-            #[doc = concat!("What ", $text, " returns.")]
+            #[doc = concat!("What `", $text, "` returns.")]
             pub struct $ret $(<$life>)? { $($field: $type),* }
         }
     };
