@@ -13,7 +13,7 @@ use baretooth::{Adapter, BdAddr, Error, ErrorKind};
 async fn an_open_adapter_knows_its_controller() {
     let adapter = Adapter::open("sim").await.expect("the virtual radio");
     assert_eq!(adapter.description(), "sim");
-    assert_eq!(adapter.controller().random_address.is_random_static(), true);
+    assert!(adapter.controller().random_address.is_random_static());
     assert!(adapter.connections().is_empty());
 }
 
