@@ -8,7 +8,7 @@ use crate::gatt::procedure::{Delivery as Form, Subscribe};
 use crate::host::{ConnectionId, Output};
 use bytes::Bytes;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 /// How to subscribe.
@@ -71,6 +71,7 @@ pub struct Notifications {
     ticket: Ticket,
     queue: mpsc::Receiver<Received>,
     waiting: Arc<AtomicBool>,
+    missed: Arc<AtomicU64>,
     /// The peer has taken the subscription.
     active: bool,
 }
@@ -88,15 +89,16 @@ impl Notifications {
         };
         let subscribe = subscribe.map_err(|source| gatt(&operation, source))?;
         let (sender, queue) = mpsc::channel(options.capacity);
-        let waiting = Arc::new(AtomicBool::new(false));
+        let (waiting, missed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let ticket = peer.shared().ticket();
         let handle = characteristic.value_handle;
         let connection = peer.state().connection;
         // A value may come before the answer: it is listened for before the peer is asked.
-        let delivery = Delivery { queue: sender, waiting: waiting.clone() };
+        let delivery = Delivery { queue: sender, waiting: waiting.clone(), missed: missed.clone() };
         peer.shared().tell(Message::Listen { connection, handle, ticket, delivery });
         let cccd = characteristic.cccd().unwrap_or(0);
-        let mut stream = Self { peer, handle, cccd, indication: false, ticket, queue, waiting, active: true };
+        let mut stream =
+            Self { peer, handle, cccd, indication: false, ticket, queue, waiting, missed, active: true };
         let peer = stream.peer.clone();
         match peer.run(&operation, subscribe).await {
             Ok(subscribed) => {
@@ -122,6 +124,12 @@ impl Notifications {
             self.peer.shared().tell(Message::Room { connection, handle: self.handle });
         }
         Some(Notification { value: received.value, indication: received.indication, missed: received.missed })
+    }
+
+    /// Values dropped so far because nobody read them: also those behind the last one that was queued, which no
+    /// [`Notification::missed`] tells of when the link ends there.
+    pub fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
     }
 
     /// The handle of the value.

@@ -24,6 +24,8 @@ pub(crate) struct Delivery {
     pub(crate) queue: mpsc::Sender<Received>,
     /// The task holds a value that had no room; the reader says when there is.
     pub(crate) waiting: Arc<AtomicBool>,
+    /// Values dropped in all, because the queue was full.
+    pub(crate) missed: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -136,6 +138,7 @@ impl Reader {
             }
         }
         self.missed += 1;
+        self.delivery.missed.fetch_add(1, Ordering::Relaxed);
         true
     }
 
@@ -252,7 +255,7 @@ mod tests {
     fn reader(capacity: usize) -> (Readers, mpsc::Receiver<Received>) {
         let (queue, values) = mpsc::channel(capacity);
         let mut readers = Readers::default();
-        let delivery = Delivery { queue, waiting: Arc::default() };
+        let delivery = Delivery { queue, waiting: Arc::default(), missed: Arc::default() };
         readers.add(LINK, HANDLE, Ticket(1), delivery);
         (readers, values)
     }

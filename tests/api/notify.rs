@@ -103,6 +103,13 @@ async fn a_reader_that_does_not_read_misses_what_it_is_told() {
     peer.write(&count, 2u32.to_le_bytes().to_vec()).await.expect("taken");
     assert_eq!(number(&mut stream).await, (0, 990), "the first value after the gap says how wide it was");
     assert_eq!(number(&mut stream).await, (1, 0));
+    peer.write(&count, 100u32.to_le_bytes().to_vec()).await.expect("taken");
+    tokio::time::sleep(secs(10)).await;
+    peer.disconnect().await.expect("ends");
+    for n in 0..10 {
+        assert_eq!(number(&mut stream).await, (n, 0));
+    }
+    assert_eq!((stream.next().await, stream.missed()), (None, 990 + 90), "those at the end count too");
 }
 
 #[tokio::test(start_paused = true)]
