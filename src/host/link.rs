@@ -346,6 +346,7 @@ impl Link {
     /// Takes an ATT PDU; `true` when it ended the settling of the link.
     fn on_att(&mut self, now: Instant, octets: &Bytes, out: &mut Out<'_>) -> bool {
         let pdu = AttPdu::from_octets(octets).ok();
+        let before = self.bearer.mtu();
         match self.bearer.on_pdu(octets, pdu.as_ref()) {
             Received::Response(op) => return self.on_response(now, op, octets, out),
             Received::Broken(op, request) => {
@@ -385,9 +386,8 @@ impl Link {
                 }
             }
             Received::Answer(answer) => {
-                let before = self.bearer.mtu();
                 self.answer(ChannelId::Attribute, &answer, out);
-                if answer.first() == Some(&0x03) && before != self.bearer.mtu() {
+                if before != self.bearer.mtu() {
                     out.events.push_back(Event::Mtu { connection: self.id, mtu: self.bearer.mtu() });
                 }
             }

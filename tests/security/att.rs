@@ -41,6 +41,22 @@ fn a2_an_error_of_code_0_and_of_another_handle_is_an_error() {
 }
 
 #[test]
+fn a6_an_mtu_below_23_counts_as_23_and_one_exchange_more_changes_it() {
+    let mut script = Script::new();
+    let op = script.connect(PEER, 100);
+    script.connection_complete(0, HANDLE, PEER);
+    script.att(HANDLE, &[0x03, 5, 0]);
+    let Ok(Output::Connected(info)) = script.result(op) else { panic!("no link") };
+    assert_eq!(info.mtu, 23);
+    script.att(HANDLE, &[0x03, 0xFF, 0xFF]);
+    script.sent.clear();
+    script.att(HANDLE, &[0x02, 60, 0]);
+    assert_eq!(script.frames(HANDLE), [(ATT, vec![0x03, 100, 0])]);
+    let changed = |event: &Event| matches!(event, Event::Mtu { mtu: 60, .. });
+    assert_eq!(script.told.events.iter().filter(|event| changed(event)).count(), 1);
+}
+
+#[test]
 fn a10_values_of_any_handle_and_length_come_as_they_are() {
     let mut script = Script::new();
     script.link(HANDLE);
