@@ -49,6 +49,11 @@ impl<T> CommandFlow<T> {
         self.waiting.push_back(Command { owner, opcode, packet });
     }
 
+    /// The commands that have not gone out yet, with their owners.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (&T, &HciPacket)> {
+        self.waiting.iter().map(|command| (&command.owner, &command.packet))
+    }
+
     /// The next command, when it may go out now.
     pub(crate) fn pump(&mut self, now: Instant) -> Option<HciPacket> {
         if self.in_flight.is_some() || self.waiting.is_empty() {

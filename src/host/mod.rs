@@ -81,6 +81,9 @@ enum Owner {
     Housekeeping,
 }
 
+/// Commands of the host itself that may wait for the controller.
+const MOST_HOUSEKEEPING: usize = 64;
+
 /// Why the host wants to be called at a certain time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -423,8 +426,14 @@ impl Host {
         Ok(())
     }
 
-    /// A command whose outcome nobody waits for.
+    /// A command whose outcome nobody waits for. Peers and controllers can cause any number of them, so only a few
+    /// wait for a controller that does not answer.
     fn housekeeping<'a>(&mut self, command: impl HciCommand<'a>) {
+        let ours = self.commands.waiting().filter(|(owner, _)| matches!(owner, Owner::Housekeeping));
+        if ours.count() >= MOST_HOUSEKEEPING {
+            tracing::warn!("command not sent: the controller answers too slowly");
+            return;
+        }
         match command.to_packet() {
             Ok(packet) => self.commands.push(Owner::Housekeeping, packet),
             Err(error) => tracing::warn!(%error, "command not sent"),
@@ -435,7 +444,12 @@ impl Host {
         if let Some(link) = self.links.get_mut(&handle) {
             link.end(now);
         }
-        self.housekeeping(command::Disconnect { connection_handle: handle, reason });
+        // Never left out, but never twice: no more wait than there are handles.
+        if let Ok(packet) = (command::Disconnect { connection_handle: handle, reason }).to_packet()
+            && !self.commands.waiting().any(|(_, waiting)| *waiting == packet)
+        {
+            self.commands.push(Owner::Housekeeping, packet);
+        }
     }
 }
 

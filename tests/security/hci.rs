@@ -246,6 +246,25 @@ fn h13_a_request_for_a_key_gets_a_negative_reply_link_or_not() {
     }
 }
 
+/// A controller that asks and never answers must not make the host hoard.
+#[test]
+fn h13_requests_without_end_leave_a_bounded_queue() {
+    let mut script = Script::new();
+    script.link(0x40);
+    script.answers = false;
+    for n in 0..10_000u16 {
+        let [low, high] = n.to_le_bytes();
+        script.event(0x3E, &[0x05, 0x40, 0, 1, 2, 3, 4, 5, 6, 7, 8, low, high]);
+        // LE Remote Connection Parameter Request, each another.
+        let [low, high] = (10 + n % 3000).to_le_bytes();
+        script.event(0x3E, &[0x06, 0x40, 0, 6, 0, low, high, 0, 0, 0x80, 0x0C]);
+        script.connection_complete(0, 0x0100 + n % 8, PEER);
+    }
+    script.answers = true;
+    script.run(seconds(2));
+    assert!(script.commands().len() <= 100, "{} commands were waiting", script.commands().len());
+}
+
 #[test]
 fn h14_a_late_answer_to_a_connect_does_not_answer_the_next() {
     let mut script = Script::new();

@@ -147,3 +147,25 @@ fn l8_responses_to_what_was_never_asked_are_dropped() {
     assert!(!script.told.events.iter().any(|event| matches!(event, Event::Disconnected { .. })));
     assert!(works(&mut script, connection));
 }
+
+/// Signalling without end, while the controller takes nothing.
+#[test]
+fn l2_a_peer_that_asks_without_listening_leaves_a_bounded_queue() {
+    let mut script = Script::new();
+    script.link(HANDLE);
+    script.completes = false;
+    for n in 0..10_000u16 {
+        let [low, high] = (10 + n % 3000).to_le_bytes();
+        script.answers = false;
+        script.frame(HANDLE, SIGNALING, &[0x12, 7, 8, 0, 6, 0, low, high, 0, 0, 0x80, 0x0C]);
+        script.frame(HANDLE, SIGNALING, &[0x7E, 1, 0, 0]);
+        script.frame(HANDLE, 6, &[0x0B, 1]);
+    }
+    script.sent.clear();
+    script.completes = true;
+    script.answers = true;
+    script.event(0x13, &[1, HANDLE.to_le_bytes()[0], 0, 8, 0]);
+    script.run(seconds(2));
+    assert!(script.frames(HANDLE).len() <= 300, "{} answers were waiting", script.frames(HANDLE).len());
+    assert!(script.commands().len() <= 100, "{} commands were waiting", script.commands().len());
+}
