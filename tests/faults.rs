@@ -80,7 +80,7 @@ fn session(seed: u64, plan: FaultPlan, from_the_first_packet: bool) -> Pair {
 }
 
 fn kind(seed: u64) -> ControllerOptions {
-    if seed % 4 == 0 { ControllerOptions::legacy() } else { ControllerOptions::default() }
+    if seed.is_multiple_of(4) { ControllerOptions::legacy() } else { ControllerOptions::default() }
 }
 
 fn links(pair: &Pair) -> Vec<ConnectionId> {
