@@ -6,4 +6,5 @@ mod common;
 
 mod att;
 mod hci;
+mod index;
 mod l2cap;
