@@ -1,7 +1,6 @@
 //! The host against controllers and peers that do what they should not: what `fuzz/` found, one case each.
 
 use baretooth::gap::connect::ConnectOptions;
-use baretooth::hci::ErrorCode;
 use baretooth::host::{Event, Host, HostConfig, OpError, OpId, Output, Request};
 use baretooth::transports::HciPacket;
 use baretooth::{Address, BdAddr, Instant};
@@ -31,8 +30,8 @@ fn an_attempt_whose_peer_never_answers_the_exchange_of_the_mtu_ends_once() {
     let op = settling(&mut host);
     host.handle_timeout(NOW + Duration::from_secs(30));
     event(&mut host, 0x05, &[0, HANDLE, 0, 0x16]);
-    let reason = ErrorCode::ConnectionTerminatedByLocalHost;
-    assert_eq!(ends(&mut host), [(op, Err(OpError::Disconnected { reason }))]);
+    let after = Duration::from_secs(30);
+    assert_eq!(ends(&mut host), [(op, Err(OpError::AttTimeout { after }))], "why, and not that we hung up");
 }
 
 /// A host whose controller answered every command of the initialisation with success.
