@@ -108,11 +108,27 @@ impl ParameterUnits {
     /// Whether the specification allows them ([Vol 4] Part E, 7.8.12; [Vol 3] Part A, 4.20).
     pub(crate) fn are_valid(&self) -> bool {
         // The time-out is longer than (1 + latency) * interval_max * 2: in units of 10 ms against 1.25 ms.
-        let shortest = (1 + u32::from(self.latency)) * u32::from(self.interval_max) * 2;
+        let shortest = (1 + u64::from(self.latency)) * u64::from(self.interval_max) * 2;
         (6..=3200).contains(&self.interval_min)
             && (self.interval_min..=3200).contains(&self.interval_max)
             && self.latency <= 499
             && (10..=3200).contains(&self.timeout)
-            && u32::from(self.timeout) * 8 > shortest
+            && u64::from(self.timeout) * 8 > shortest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l3_timing_of_any_numbers_is_judged() {
+        let good = ParameterUnits { interval_min: 6, interval_max: 3200, latency: 2, timeout: 3200 };
+        assert!(good.are_valid());
+        assert!(!ParameterUnits { latency: u16::MAX, interval_max: u16::MAX, ..good }.are_valid());
+        assert!(
+            !ParameterUnits { latency: 3, ..good }.are_valid(),
+            "32 s are not longer than twice 4 intervals of 4 s"
+        );
     }
 }
