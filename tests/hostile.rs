@@ -34,6 +34,22 @@ fn an_attempt_whose_peer_never_answers_the_exchange_of_the_mtu_ends_once() {
     assert_eq!(ends(&mut host), [(op, Err(OpError::AttTimeout { after }))], "why, and not that we hung up");
 }
 
+#[test]
+fn a_controller_that_asks_without_end_and_takes_no_command_fills_no_memory() {
+    let mut host = ready();
+    for _ in 0..10_000 {
+        // LE Long Term Key Request, LE Connection Complete of a link that nobody asked for.
+        event(&mut host, 0x3E, &[0x05, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2]);
+        event(&mut host, 0x3E, &[0x01, 0, 2, 0, 0, 1, 1, 2, 3, 4, 5, 0xC6, 24, 0, 0, 0, 0xF4, 1, 0]);
+    }
+    let mut commands = 0;
+    while let Some(command) = host.poll_transmit() {
+        commands += 1;
+        complete(&mut host, opcode(&command), &[0; 3]);
+    }
+    assert!((10..100).contains(&commands), "{commands} commands");
+}
+
 /// A host whose controller answered every command of the initialisation with success.
 fn ready() -> Host {
     let mut host = Host::new(HostConfig::new([1; 32]).legacy_only(true), NOW);
