@@ -35,6 +35,23 @@ fn an_attempt_whose_peer_never_answers_the_exchange_of_the_mtu_ends_once() {
 }
 
 #[test]
+fn nothing_is_told_of_a_link_before_it_is_up_and_indications_are_confirmed_all_the_same() {
+    let mut host = ready();
+    settling(&mut host);
+    att(&mut host, &[0x1B, 3, 0, 7]);
+    att(&mut host, &[0x02, 100, 0]);
+    event(&mut host, 0x3E, &[0x03, 0, HANDLE, 0, 40, 0, 0, 0, 0xF4, 1]);
+    event(&mut host, 0x3E, &[0x0C, 0, HANDLE, 0, 2, 2]);
+    while host.poll_transmit().is_some() {}
+    att(&mut host, &[0x1D, 3, 0, 7]);
+    assert_eq!(host.poll_transmit().map(|packet| packet.payload().to_vec()), Some(vec![1, 0, 4, 0, 0x1E]));
+    assert!(host.poll_event().is_none());
+    att(&mut host, &[0x03, 0x05, 0x02]);
+    let Some(Event::Connected(info)) = host.poll_event() else { panic!("not up") };
+    assert_eq!(info.timing.interval, Duration::from_millis(50), "the timing is that of the update");
+}
+
+#[test]
 fn a_controller_that_asks_without_end_and_takes_no_command_fills_no_memory() {
     let mut host = ready();
     for _ in 0..10_000 {

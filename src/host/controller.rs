@@ -102,7 +102,9 @@ impl Host {
                 if let (true, Some(link)) = (e.status.is_success(), self.links.get_mut(&e.connection_handle))
                 {
                     link.timing = timing;
-                    self.events.push_back(Event::Timing { connection: link.id, timing });
+                    if link.is_ready() {
+                        self.events.push_back(Event::Timing { connection: link.id, timing });
+                    }
                 }
                 let result = e.status.ok().map(|()| Output::Timing(timing));
                 self.answer_wait(e.connection_handle, Wait::Timing, result);
@@ -113,7 +115,8 @@ impl Host {
             }
             LeEvent::LePhyUpdateComplete(e) => {
                 let (tx, rx) = (e.tx_phy, e.rx_phy);
-                if let (true, Some(link)) = (e.status.is_success(), self.links.get(&e.connection_handle)) {
+                let link = self.links.get(&e.connection_handle).filter(|link| link.is_ready());
+                if let (true, Some(link)) = (e.status.is_success(), link) {
                     self.events.push_back(Event::Phy { connection: link.id, tx, rx });
                 }
                 let result = e.status.ok().map(|()| Output::Phy { tx, rx });

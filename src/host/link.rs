@@ -156,6 +156,11 @@ impl Link {
         }
     }
 
+    /// Whether its user knows of it.
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready)
+    }
+
     pub(super) fn info(&self) -> ConnectionInfo {
         ConnectionInfo {
             connection: self.id,
@@ -355,6 +360,8 @@ impl Link {
                 self.start_next(now, out);
                 return settled;
             }
+            // Nobody knows the link yet, or wants it any more.
+            Received::Notification if !self.is_ready() => {}
             Received::Notification => match pdu {
                 Some(AttPdu::HandleValueNtf(ntf)) => {
                     out.value(
@@ -387,7 +394,7 @@ impl Link {
             }
             Received::Answer(answer) => {
                 self.answer(ChannelId::Attribute, &answer, out);
-                if before != self.bearer.mtu() {
+                if self.is_ready() && before != self.bearer.mtu() {
                     out.events.push_back(Event::Mtu { connection: self.id, mtu: self.bearer.mtu() });
                 }
             }
@@ -408,6 +415,10 @@ impl Link {
             return;
         }
         self.unconfirmed += 1;
+        if !self.is_ready() {
+            // It has no reader, and the server waits.
+            return self.confirm(now, out);
+        }
         self.confirm_by.get_or_insert(now + CONFIRM_WITHIN);
         out.value(self.id, handle, value, true);
     }
@@ -428,7 +439,7 @@ impl Link {
             Ok(Step::Done(outcome)) => {
                 if let Outcome::Mtu(mtu) = outcome {
                     self.bearer.set_mtu(mtu);
-                    if matches!(self.phase, Phase::Ready) {
+                    if self.is_ready() {
                         out.events.push_back(Event::Mtu { connection: self.id, mtu });
                     }
                 }
