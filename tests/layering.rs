@@ -215,8 +215,9 @@ fn without_tests(text: &str) -> String {
             code.push_str(line.split("//").next().unwrap_or_default());
         }
         code.push('\n');
-        // Where an item at the left margin ends.
-        of_tests &= line != "}" && !(line.ends_with([';', '}']) && !line.starts_with([' ', '}']));
+        let ends = line == "}" || line.ends_with([';', '}']) && !line.starts_with([' ', '}']);
+        // An item at the left margin.
+        of_tests &= !ends;
     }
     code
 }
