@@ -67,20 +67,37 @@ fn a_controller_that_does_not_answer_what_it_must_is_an_error_that_names_the_com
     }
 }
 
+/// LE Set Extended Scan Parameters, LE Extended Create Connection: silence is taken for not having them.
+#[test]
+fn a_controller_that_is_silent_about_extended_commands_is_used_in_the_legacy_way() {
+    let mut pair = Pair::controller(ControllerOptions::mute(Opcode(0x2041)));
+    pair.room(|radio| radio.add_device(demo::echo()));
+    let scan = pair.scan(ScanOptions::new());
+    assert_eq!(pair.now.since_start(), seconds(2));
+    pair.run(seconds(1));
+    assert!(pair.last_heard(scan, demo::ECHO_ADDRESS).is_some());
+
+    let mut pair = Pair::controller(ControllerOptions::mute(Opcode(0x2043)));
+    pair.room(|radio| radio.add_device(demo::echo()));
+    assert!(pair.try_connect(demo::ECHO_ADDRESS).is_ok());
+}
+
 #[test]
 fn a_command_that_is_never_answered_fails_its_request_within_two_seconds() {
     let silent = |opcode| Err(OpError::ControllerSilent { command: Opcode(opcode), after: seconds(2) });
-    // LE Set Extended Scan Parameters, LE Set Extended Scan Enable.
-    for opcode in [0x2041, 0x2042] {
-        let mut pair = Pair::controller(ControllerOptions::mute(Opcode(opcode)));
+    // LE Set Scan Parameters, LE Set Scan Enable.
+    for opcode in [0x200B, 0x200C] {
+        let options = ControllerOptions { mute: vec![Opcode(opcode)], ..ControllerOptions::legacy() };
+        let mut pair = Pair::controller(options);
         let op = pair.submit(Request::Scan(ScanOptions::new()));
         assert_eq!(pair.done(op), silent(opcode));
         assert!(pair.now.since_start() <= seconds(2));
     }
-    // LE Extended Create Connection.
-    let mut pair = Pair::controller(ControllerOptions::mute(Opcode(0x2043)));
+    // LE Create Connection.
+    let mute = vec![Opcode(0x200D)];
+    let mut pair = Pair::controller(ControllerOptions { mute, ..ControllerOptions::legacy() });
     let op = pair.submit(connect(demo::ECHO_ADDRESS));
-    assert_eq!(pair.done(op), silent(0x2043));
+    assert_eq!(pair.done(op), silent(0x200D));
     // LE Create Connection Cancel: the attempt ends all the same.
     let mut pair = Pair::controller(ControllerOptions::mute(Opcode(0x200E)));
     let op = pair.submit(connect(demo::ECHO_ADDRESS));
