@@ -1,6 +1,7 @@
 //! What the controller says: answers to commands, and events, each brought to whoever it concerns.
 
-use super::link::{Link, Phase, Wait};
+use super::link::Link;
+use super::phase::{Phase, Wait};
 use super::{Event, Host, LinkTiming, OpError, OpId, Output, Owner, Sighting, State};
 use crate::Instant;
 use crate::codec::front;

@@ -1,17 +1,16 @@
 //! One link: its frames, its ATT bearer, the procedures that take turns on it, and what waits for it.
 
+use super::phase::{Due, Phase, Wait};
 use super::{ConnectionId, ConnectionInfo, Event, LinkTiming, OpError, OpId, Output};
 use crate::att::bearer::{Bearer, Received, TRANSACTION_TIMEOUT};
 use crate::att::pdu::{HandleValueCfm, WriteCmd};
 use crate::att::{AttOpcode, AttPdu};
 use crate::codec::Rest;
-use crate::gap::connect::Attempt;
 use crate::gatt::GattError;
 use crate::gatt::procedure::{Outcome, Response, Running, Step};
 use crate::hci::acl::AclData;
 use crate::hci::acl_flow::AclFlow;
-use crate::hci::command::{self, HciCommand};
-use crate::hci::{ConnectionHandle, ErrorCode, Opcode, ParameterUnits, Role};
+use crate::hci::{ConnectionHandle, ErrorCode, ParameterUnits, Role};
 use crate::l2cap::{ChannelId, Dropped, Frame, Reassembly, fragment, signaling};
 use crate::smp::SmpPdu;
 use crate::smp::pdu::{PairingFailed, PairingFailedReason};
@@ -40,62 +39,6 @@ const PROCEDURE_LIMIT: Duration = Duration::from_secs(40);
 /// The longest supervision time-out that there is, and what a controller may take to say that it is over.
 const LONGEST_SUPERVISION: Duration = Duration::from_secs(32);
 const ENDING_GRACE: Duration = Duration::from_secs(2);
-
-/// Where a link is in its life.
-#[derive(Debug)]
-pub(super) enum Phase {
-    /// Its MTU exchange is under way; its user knows nothing yet.
-    Settling(Attempt<OpId>),
-    /// In use.
-    Ready,
-    /// Nobody wants it; it is being ended. The attempt's user is told then, unless that was done already.
-    Unwanted(Option<OpId>),
-}
-
-impl Phase {
-    /// The attempt whose user knows nothing yet: the link's first procedure goes by its number.
-    fn attempt(&self) -> Option<OpId> {
-        match self {
-            Self::Settling(attempt) => Some(attempt.key),
-            Self::Unwanted(attempt) => *attempt,
-            Self::Ready => None,
-        }
-    }
-}
-
-/// What a request on a link waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    Disconnection,
-    Version,
-    Features,
-    Timing,
-    Phy,
-}
-
-impl Wait {
-    /// The command that begins it.
-    pub(super) const fn opcode(self) -> Opcode {
-        match self {
-            Self::Disconnection => command::Disconnect::OPCODE,
-            Self::Version => command::ReadRemoteVersionInformation::OPCODE,
-            Self::Features => command::LeReadRemoteFeaturesPage0::OPCODE,
-            Self::Timing => command::LeConnectionUpdate::OPCODE,
-            Self::Phy => command::LeSetPhy::OPCODE,
-        }
-    }
-}
-
-/// What a link's deadline leads to at the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    /// Nothing.
-    Nothing,
-    /// The link is to be ended.
-    GiveUp,
-    /// It was ended, and the controller never said that it is down.
-    Gone,
-}
 
 #[derive(Debug)]
 pub(super) struct Link {

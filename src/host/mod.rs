@@ -8,6 +8,7 @@ mod config;
 mod controller;
 mod event;
 mod link;
+mod phase;
 mod request;
 
 pub use config::{HostConfig, ParameterPolicy};
@@ -26,7 +27,8 @@ use crate::hci::{
 };
 use crate::transports::{HciPacket, PacketIndicator};
 use crate::{BdAddr, Instant};
-use link::{Due, Link, Out, Phase, Wait};
+use link::{Link, Out};
+use phase::{Due, Phase, Wait};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
