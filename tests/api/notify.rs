@@ -81,8 +81,9 @@ async fn the_same_uuid_twice_is_two_subscriptions() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_reads_loses_nothing_of_a_flood() {
     let (_room, peer, count, numbers) = talking().await;
-    let mut stream =
-        peer.subscribe_with(&numbers, SubscribeOptions::new().indicate(false)).await.expect("notifies");
+    // Less room than one turn of the driver brings: it has to wait for the reader.
+    let options = SubscribeOptions::new().indicate(false).capacity(4);
+    let mut stream = peer.subscribe_with(&numbers, options).await.expect("notifies");
     peer.write_without_response(&count, 100_000u32.to_le_bytes().to_vec()).await.expect("taken");
     for n in 0..100_000 {
         assert_eq!(number(&mut stream).await, (n, 0));
