@@ -199,8 +199,8 @@ impl AdapterBuilder {
         let spec: AdapterSpec = name.parse()?;
         match &spec {
             AdapterSpec::Sim => {
-                let seed = self.seed.map_or(0, |seed| u64::from(seed[0]));
-                self.open_with(crate::sim::demo(seed)).await
+                let seed = self.seed.and_then(|seed| seed.first_chunk().copied());
+                self.open_with(crate::sim::demo(seed.map_or(0, u64::from_le_bytes))).await
             }
             AdapterSpec::Replay(_) => Err(Error::unsupported(&spec, "replaying captures is not built yet")),
             _ => self.open_with(open(&spec).await?).await,

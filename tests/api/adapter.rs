@@ -148,6 +148,18 @@ async fn the_seed_makes_the_address() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_whole_seed_makes_the_virtual_radio() {
+    let mut heard = std::collections::BTreeSet::new();
+    for seed in [0x100, 0x200, 0x300, 1 << 63] {
+        let adapter = Adapter::builder().seed(seed).open("sim").await.expect("opens");
+        let (found, took) = timed(adapter.find_by_name("HR strap", secs(5))).await;
+        found.expect("it advertises");
+        heard.insert(took);
+    }
+    assert!(heard.len() > 1, "each radio has its own chances: {heard:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_policy_answers_a_peer_that_asks_for_other_timing() {
     let request =
         ConnectionParameterUpdateReq { interval_min: 80, interval_max: 80, latency: 0, timeout: 400 };
