@@ -19,7 +19,8 @@ pub struct Global {
     #[arg(short, long, global = true, help_heading = HEADING, env = "BARETOOTH_ADAPTER", value_name = "SPEC")]
     pub adapter: Option<AdapterSpec>,
     /// Writes every HCI packet to FILE, in btsnoop format
-    #[arg(long, global = true, help_heading = HEADING, env = "BARETOOTH_CAPTURE", value_name = "FILE", value_parser = capture_file)]
+    #[arg(long, global = true, help_heading = HEADING, env = "BARETOOTH_CAPTURE")]
+    #[arg(value_name = "FILE", value_parser = capture_file)]
     pub capture: Option<PathBuf>,
     /// Prints one JSON object per line
     #[arg(long, global = true, help_heading = HEADING)]

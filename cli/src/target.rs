@@ -79,7 +79,8 @@ impl FromStr for CharName {
         }
         let uuid = assigned::characteristic(text).or_else(|| text.parse().ok()).map(Self::Uuid);
         uuid.ok_or_else(|| {
-            format!("{text:?} names no characteristic; write a UUID (2a19), a name (battery_level) or a handle (0x0015)")
+            let forms = "write a UUID (2a19), a name (battery_level) or a handle (0x0015)";
+            format!("{text:?} names no characteristic; {forms}")
         })
     }
 }
