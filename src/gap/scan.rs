@@ -142,7 +142,8 @@ impl Scanner {
     /// The next command that brings the controller to what the subscribers need; `None` while one is outstanding and
     /// when there is nothing to do. Parameters cannot change while the controller scans, so it is stopped first.
     pub fn poll_command(&mut self, support: &ScanSupport) -> Option<HciPacket> {
-        if self.outstanding.is_some() {
+        // This is asked after each packet: without a scan the answer is quick.
+        if self.outstanding.is_some() || self.is_idle() {
             return None;
         }
         let support = ScanSupport {
