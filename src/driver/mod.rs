@@ -4,6 +4,7 @@
 mod routes;
 mod tap;
 mod task;
+mod timer;
 
 pub(crate) use routes::{Delivery, Received, ScanReader};
 pub use tap::CaptureError;

@@ -6,6 +6,7 @@
 //! starves.
 
 use super::routes::{Readers, Requests, Waiter};
+use super::timer::Timer;
 use super::{Failure, LinkState, Message, Tap, Ticket};
 use crate::Instant;
 use crate::capture::Direction;
@@ -97,6 +98,7 @@ impl Task {
         messages: &mut Messages,
     ) -> Failure {
         let mut queue = SendQueue::default();
+        let mut timer = Timer::default();
         loop {
             if let Err(failure) = self.bring_events().await {
                 return failure;
@@ -116,13 +118,16 @@ impl Task {
                 return Failure::Closed;
             }
             let deadline = self.deadline();
+            timer.set(self.clock, deadline);
             tokio::select! {
                 biased;
-                () = sleep_until(self.clock, deadline), if deadline.is_some() => {
+                () = timer.wait(), if deadline.is_some() => {
                     let now = self.now();
-                    self.host.handle_timeout(now);
-                    if let Some(tap) = &mut self.tap {
-                        tap.on_timeout(now);
+                    if deadline.is_some_and(|deadline| deadline <= now) {
+                        self.host.handle_timeout(now);
+                        if let Some(tap) = &mut self.tap {
+                            tap.on_timeout(now);
+                        }
                     }
                 }
                 message = next(messages), if messages.is_some() => {
@@ -374,12 +379,6 @@ impl Task {
 
 async fn next(messages: &mut Messages) -> Option<Message> {
     messages.as_mut()?.recv().await
-}
-
-async fn sleep_until(clock: tokio::time::Instant, deadline: Option<Instant>) {
-    if let Some(deadline) = deadline {
-        tokio::time::sleep_until(clock + deadline.since_start()).await;
-    }
 }
 
 /// What a future gives at once. What it would wait for is left for later, so it must be cancel safe.
