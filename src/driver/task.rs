@@ -99,10 +99,13 @@ impl Task {
     ) -> Failure {
         let mut queue = SendQueue::default();
         let mut timer = Timer::default();
+        // Turns in which packets have waited for more to go with them.
+        let mut gathering = 0;
         loop {
-            if let Err(failure) = self.bring_events().await {
-                return failure;
-            }
+            let answered = match self.bring_events().await {
+                Ok(answered) => answered,
+                Err(failure) => return failure,
+            };
             let now = self.now();
             let (host, tap) = (&mut self.host, &mut self.tap);
             queue.fill(|| {
@@ -116,6 +119,10 @@ impl Task {
                 && (closing.deadline <= now || self.host.is_idle() && queue.is_empty())
             {
                 return Failure::Closed;
+            }
+            if answered && !queue.is_empty() {
+                // Whoever writes one value after the other adds the next one now: one system call sends many.
+                tokio::task::yield_now().await;
             }
             let deadline = self.deadline();
             timer.set(self.clock, deadline);
@@ -140,8 +147,12 @@ impl Task {
                         }
                     }
                     // However many messages come, the transport has its turn.
-                    if let Some(Err(error)) = poll_once(tx.send(&mut queue)).await {
-                        return Failure::Transport(error);
+                    gathering += 1;
+                    if gathering >= BATCH || queue.len() >= SendQueue::CAPACITY {
+                        gathering = 0;
+                        if let Some(Err(error)) = poll_once(tx.send(&mut queue)).await {
+                            return Failure::Transport(error);
+                        }
                     }
                     match poll_once(rx.recv()).await {
                         Some(Ok(packet)) => self.take_packets(packet, rx),
@@ -150,6 +161,7 @@ impl Task {
                     }
                 }
                 sent = tx.send(&mut queue), if !queue.is_empty() => {
+                    gathering = 0;
                     if let Err(error) = sent {
                         return Failure::Transport(error);
                     }
@@ -250,11 +262,15 @@ impl Task {
         }
     }
 
-    /// Brings what the host has to say to whoever waits for it.
-    async fn bring_events(&mut self) -> Result<(), Failure> {
+    /// Brings what the host has to say to whoever waits for it; whether a request was answered.
+    async fn bring_events(&mut self) -> Result<bool, Failure> {
+        let mut answered = false;
         while let Some(event) = self.host.poll_event() {
             match event {
-                Event::OpDone { op, result } => self.on_done(op, result),
+                Event::OpDone { op, result } => {
+                    answered = true;
+                    self.on_done(op, result);
+                }
                 Event::ScanStarted { op } => {
                     if let Some(reader) = self.requests.scan(op) {
                         reader.on_started();
@@ -285,7 +301,7 @@ impl Task {
                 Event::Phy { .. } | Event::HardwareError(_) | Event::Unknown(_) => {}
             }
         }
-        Ok(())
+        Ok(answered)
     }
 
     fn on_done(&mut self, op: OpId, result: Result<Output, OpError>) {
@@ -390,3 +406,6 @@ async fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;
