@@ -42,7 +42,7 @@ pub enum Error {
         reason: ErrorCode,
     },
     /// The peer refused.
-    #[error("{operation} refused: {code} (0x{:02X}){}", code.0, hint(*.code))]
+    #[error("{operation} refused: {} (0x{:02X}){}", code.label(), code.0, hint(*.code))]
     Att {
         /// What was being done.
         operation: String,

@@ -37,6 +37,15 @@ impl AttError {
         matches!(self.0, 0x80..=0x9F)
     }
 
+    /// The name, or what is known of a code that has none.
+    pub const fn label(self) -> &'static str {
+        match self.name() {
+            Some(name) => name,
+            None if self.is_application() => "application error",
+            None => "reserved error code",
+        }
+    }
+
     /// What the user can do about it, where there is something.
     pub const fn hint(self) -> Option<&'static str> {
         match self {

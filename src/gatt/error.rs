@@ -7,7 +7,7 @@ use crate::att::{AttError, AttOpcode};
 #[non_exhaustive]
 pub enum GattError {
     /// The server answered with an error.
-    #[error("{} of handle 0x{handle:04X} refused: {code} (0x{:02X}){}", operation(*.request), .code.0, Hint(.code.hint()))]
+    #[error("{} of handle 0x{handle:04X} refused: {} (0x{:02X}){}", operation(*.request), .code.label(), .code.0, Hint(.code.hint()))]
     Att {
         /// The request refused.
         request: AttOpcode,
@@ -119,8 +119,14 @@ mod tests {
             "read of handle 0x0021 refused: Insufficient Authentication (0x05); \
              the peer wants an encrypted link; pair with it first"
         );
-        assert_eq!(error(AttError(0x80)).to_string(), "read of handle 0x0021 refused: 0x80 (0x80)");
-        assert_eq!(error(AttError(0)).to_string(), "read of handle 0x0021 refused: 0x00 (0x00)");
+        assert_eq!(
+            error(AttError(0x80)).to_string(),
+            "read of handle 0x0021 refused: application error (0x80)"
+        );
+        assert_eq!(
+            error(AttError(0)).to_string(),
+            "read of handle 0x0021 refused: reserved error code (0x00)"
+        );
         assert_eq!(
             GattError::malformed(AttOpcode(0x10)).to_string(),
             "discovery of services failed: the peer's answer is invalid: its layout is malformed"
