@@ -117,3 +117,8 @@ pub use gatt::{Characteristic, Descriptor, Service, Services};
 pub use hci::{ErrorCode, Phy};
 pub use host::{LinkTiming, ParameterPolicy, Sighting};
 pub use time::Instant;
+
+/// The program in the README is one that compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
