@@ -225,7 +225,7 @@ pub enum OpError {
         after: Duration,
     },
     /// There is a link to this peer, or one is being made.
-    #[error("already connected or connecting")]
+    #[error("already connected or connecting; wait for `disconnect` before connecting again")]
     AlreadyConnected,
     /// A GATT procedure failed.
     #[error(transparent)]
