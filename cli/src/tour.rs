@@ -63,20 +63,23 @@ async fn all_steps(adapter: &Adapter, narrator: &mut Narrator) -> Result<(), Fai
     narrator.step("scan", scan(adapter)).await?;
     let (strap, thermometer) = narrator.step("connect", connect(adapter)).await?;
     narrator.step("MTU", async { mtu(&[&strap, &thermometer]) }).await?;
-    let (strap, thermometer) = narrator.step("discover", discover(strap, thermometer)).await?;
-    // Values come from both while the other steps go on.
-    let (beats, temperatures) = narrator.step("subscribe", subscribe(&strap, &thermometer)).await?;
+    // One after the other from here: Wireshark reads ATT of several links as if it were of one.
+    let strap = narrator.step("discover", discover(strap, demo::heart_rate_strap())).await?;
+    let beats = narrator.step("subscribe", subscribe(&strap, demo::HEART_RATE_MEASUREMENT, false)).await?;
     narrator.step("read", read(&strap)).await?;
+    narrator.step("refused read", refused_read(&strap)).await?;
+    narrator.step("link", link(&strap.peer)).await?;
+    narrator.step("notifications", notifications(beats)).await?;
+    let thermometer = narrator.step("discover", discover(thermometer, demo::thermometer())).await?;
+    let temperature = subscribe(&thermometer, demo::TEMPERATURE_MEASUREMENT, true);
+    let temperatures = narrator.step("subscribe", temperature).await?;
     narrator.step("long read", long_read(&thermometer)).await?;
     narrator.step("write", write(&thermometer)).await?;
     narrator.step("long write", long_write(&thermometer)).await?;
-    narrator.step("echo", echo(adapter)).await?;
-    narrator.step("refused read", refused_read(&strap)).await?;
     narrator.step("refused write", refused_write(&thermometer)).await?;
-    narrator.step("link", link(&strap.peer)).await?;
-    narrator.step("notifications", notifications(beats)).await?;
     narrator.step("indication", indication(temperatures)).await?;
-    narrator.step("disconnect", disconnect(adapter, &[&strap.peer, &thermometer.peer])).await
+    narrator.step("disconnect", disconnect(adapter, &[&strap.peer, &thermometer.peer])).await?;
+    narrator.step("echo", echo(adapter)).await
 }
 
 /// A peer with its table as discovered, and the same device as the virtual radio made it.
@@ -135,32 +138,24 @@ fn mtu(peers: &[&Peer]) -> Told<()> {
     Ok(((), "517 octets with both".to_owned()))
 }
 
-async fn discover(strap: Peer, thermometer: Peer) -> Told<(Visited, Visited)> {
-    let (first, second) = tokio::try_join!(strap.discover(), thermometer.discover())?;
-    let strap = Visited { peer: strap, services: first, made: demo::heart_rate_strap() };
-    let thermometer = Visited { peer: thermometer, services: second, made: demo::thermometer() };
-    let mut attributes = 0;
-    for device in [&strap, &thermometer] {
-        attributes += check::table(&device.services, device.made.server.attributes())?;
-    }
-    let services = strap.services.len() + thermometer.services.len();
-    let characteristics =
-        strap.services.characteristics().count() + thermometer.services.characteristics().count();
+async fn discover(peer: Peer, made: sim::Device) -> Told<Visited> {
+    let services = peer.discover().await?;
+    let attributes = check::table(&services, made.server.attributes())?;
+    let characteristics = services.characteristics().count();
     let text = format!(
-        "{services} services, {characteristics} characteristics: all {attributes} attributes as in the devices' tables"
+        "{} services, {characteristics} characteristics: all {attributes} attributes as in the device's table",
+        services.len()
     );
-    Ok(((strap, thermometer), text))
+    Ok((Visited { peer, services, made }, text))
 }
 
-async fn subscribe(strap: &Visited, thermometer: &Visited) -> Told<(Notifications, Notifications)> {
-    let beat = strap.find(demo::HEART_RATE_MEASUREMENT)?;
-    let temperature = thermometer.find(demo::TEMPERATURE_MEASUREMENT)?;
-    let beats = strap.peer.subscribe(&beat);
-    let (beats, temperatures) = tokio::try_join!(beats, thermometer.peer.subscribe(&temperature))?;
-    check::equal("indications of Heart Rate Measurement", beats.is_indication(), false)?;
-    check::equal("indications of Temperature Measurement", temperatures.is_indication(), true)?;
-    let text = "notifications of Heart Rate Measurement, indications of Temperature Measurement";
-    Ok(((beats, temperatures), text.to_owned()))
+async fn subscribe(device: &Visited, uuid: Uuid, indications: bool) -> Told<Notifications> {
+    let characteristic = device.find(uuid)?;
+    let values = device.peer.subscribe(&characteristic).await?;
+    check::equal("the subscription's being to indications", values.is_indication(), indications)?;
+    let name = assigned::characteristic_name(uuid).unwrap_or("a characteristic");
+    let form = if indications { "indications" } else { "notifications" };
+    Ok((values, format!("{form} of {name}")))
 }
 
 /// Everything on the strap that can be read.
