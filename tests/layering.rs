@@ -53,6 +53,7 @@ const ROOT: &[(&str, &str)] = &[
     ("layout", "codec"),
     ("open_enum", "codec"),
     ("coded_table", "codec"),
+    ("number_field", "codec"),
 ];
 
 #[test]

@@ -186,17 +186,7 @@ impl fmt::Debug for AttOpcode {
     }
 }
 
-impl<'a> Field<'a> for AttOpcode {
-    fn parse(input: &'a [u8]) -> crate::codec::Parsed<'a, Self> {
-        u8::parse(input).map(|(rest, n)| (rest, Self(n)))
-    }
-    fn emit(&self, out: &mut BytesMut) {
-        self.0.emit(out);
-    }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::number_field!(AttOpcode(u8));
 
 impl<'a> AttPdu<'a> {
     /// Reads a whole PDU, opcode first.

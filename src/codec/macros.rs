@@ -43,6 +43,26 @@ macro_rules! layout {
     };
 }
 
+/// Gives a newtype around an integer its place on the wire: sent as the integer, printed by its `Display`.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! number_field {
+    ($name:ident($int:ty)) => {
+        impl<'a> $crate::codec::Field<'a> for $name {
+            #[inline]
+            fn parse(input: &'a [u8]) -> $crate::codec::Parsed<'a, Self> {
+                <$int as $crate::codec::Field>::parse(input).map(|(rest, n)| (rest, Self(n)))
+            }
+            fn emit(&self, out: &mut bytes::BytesMut) {
+                $crate::codec::Field::emit(&self.0, out);
+            }
+            fn print(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
 /// A number of the protocol of which some values have names. Every value is valid: what is not named is
 /// carried and printed as its number, since a newer specification may name it.
 #[macro_export]
@@ -80,18 +100,7 @@ macro_rules! open_enum {
             }
         }
 
-        impl<'a> $crate::codec::Field<'a> for $name {
-            #[inline]
-            fn parse(input: &'a [u8]) -> $crate::codec::Parsed<'a, Self> {
-                <$int as $crate::codec::Field>::parse(input).map(|(rest, n)| (rest, Self(n)))
-            }
-            fn emit(&self, out: &mut bytes::BytesMut) {
-                $crate::codec::Field::emit(&self.0, out);
-            }
-            fn print(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                std::fmt::Display::fmt(self, f)
-            }
-        }
+        $crate::number_field!($name($int));
     };
 }
 

@@ -1,6 +1,6 @@
 //! HCI commands ([Vol 4] Part E, 5.4.1): one row of `command/table.rs` declares each.
 
-use crate::codec::{Field, Hex, ParseError, Parsed, parse_front, print_named, whole};
+use crate::codec::{Field, Hex, ParseError, parse_front, print_named, whole};
 use crate::hci::{ConnectionHandle, ErrorCode};
 use crate::layout;
 use crate::transports::{HciPacket, PacketError};
@@ -37,18 +37,7 @@ impl fmt::Debug for Opcode {
     }
 }
 
-impl<'a> Field<'a> for Opcode {
-    #[inline]
-    fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
-        u16::parse(input).map(|(rest, n)| (rest, Self(n)))
-    }
-    fn emit(&self, out: &mut BytesMut) {
-        self.0.emit(out);
-    }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::number_field!(Opcode(u16));
 
 /// A command that the table knows.
 pub trait HciCommand<'a>: Field<'a> {

@@ -1,8 +1,6 @@
 //! The small types that commands and events share.
 
-use crate::codec::{Field, Parsed};
 use crate::{Address, AddressKind, BdAddr, open_enum};
-use bytes::BytesMut;
 use std::fmt;
 
 /// Handle of a connection at the controller: 12 bits, chosen by it and used again after a disconnection
@@ -22,18 +20,7 @@ impl fmt::Debug for ConnectionHandle {
     }
 }
 
-impl<'a> Field<'a> for ConnectionHandle {
-    #[inline]
-    fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
-        u16::parse(input).map(|(rest, n)| (rest, Self(n)))
-    }
-    fn emit(&self, out: &mut BytesMut) {
-        self.0.emit(out);
-    }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::number_field!(ConnectionHandle(u16));
 
 open_enum! {
     /// Our role on a link.
