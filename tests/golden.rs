@@ -6,9 +6,8 @@
 mod common;
 
 use baretooth::att::DEFAULT_MTU;
-use baretooth::capture::btsnoop::Reader;
 use baretooth::capture::dissect::Dissector;
-use baretooth::capture::{Direction, Record};
+use baretooth::capture::{Direction, Reader, Record};
 use baretooth::gap::connect::ConnectOptions;
 use baretooth::gap::scan::ScanOptions;
 use baretooth::gatt::procedure::{Discover, Read, ReadByUuid, Subscribe, Write};
@@ -86,6 +85,6 @@ fn check(name: &str, pair: &Pair) {
 }
 
 fn line(record: &Record, dissector: &mut Dissector) -> String {
-    let arrow = if record.direction == Direction::Sent { '>' } else { '<' };
-    format!("{:11.6} {arrow} {}\n", record.time.as_secs_f64(), dissector.line(record))
+    let arrow = if record.direction() == Some(Direction::Sent) { '>' } else { '<' };
+    format!("{:>11} {arrow} {}\n", record.time.to_string(), dissector.line(record))
 }

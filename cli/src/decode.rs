@@ -3,16 +3,13 @@
 use crate::failure::{Failure, Report};
 use crate::global::Global;
 use crate::output::Output;
-use baretooth::capture::btsnoop::Reader;
 use baretooth::capture::dissect::Dissector;
-use baretooth::capture::{Direction, Record};
-use baretooth::transports::PacketIndicator;
+use baretooth::capture::{Direction, Reader, Record, Timestamp};
 use serde::Serialize;
 use std::fmt::{self, Display};
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Prints a capture, one line per packet.
 #[derive(Debug, clap::Args)]
@@ -40,7 +37,7 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
         decode(std::io::stdin().lock(), &name, &mut output)
     } else {
         let file = File::open(&args.file).map_err(|error| unreadable(&name, &error))?;
-        decode(BufReader::with_capacity(1 << 16, file), &name, &mut output)
+        decode(file, &name, &mut output)
     };
     // What was read before an error is worth seeing.
     output.flush()?;
@@ -67,7 +64,7 @@ fn decode(from: impl Read, name: &impl Display, output: &mut Output) -> Result<(
                 text: &text,
             })?;
         } else {
-            let arrow = if record.direction == Direction::Sent { '→' } else { '←' };
+            let arrow = if record.direction() == Some(Direction::Sent) { '→' } else { '←' };
             output.line(format_args!("{number:>6} {time:>12} {arrow} {text}"))?;
         }
     }
@@ -80,39 +77,37 @@ fn unreadable(name: &impl Display, cause: &dyn Display) -> Failure {
 }
 
 fn direction(record: &Record) -> &'static str {
-    match record.direction {
-        Direction::Sent => "sent",
-        Direction::Received => "received",
+    match record.direction() {
+        Some(Direction::Sent) => "sent",
+        _ => "received",
     }
 }
 
 fn kind(record: &Record) -> &'static str {
-    match record.packet.indicator() {
-        PacketIndicator::Command => "command",
-        PacketIndicator::AclData => "acl",
-        PacketIndicator::SynchronousData => "sco",
-        PacketIndicator::Event => "event",
-        PacketIndicator::IsoData => "iso",
+    match record.data.first() {
+        Some(1) => "command",
+        Some(2) => "acl",
+        Some(3) => "sco",
+        Some(4) => "event",
+        _ => "iso",
     }
 }
 
 /// Time since the first packet; a clock that was set back makes it negative.
 struct Elapsed {
-    from: Duration,
-    to: Duration,
+    from: Timestamp,
+    to: Timestamp,
 }
 
 impl Elapsed {
     fn seconds(&self) -> f64 {
-        let seconds = self.from.abs_diff(self.to).as_secs_f64();
-        if self.to < self.from { -seconds } else { seconds }
+        self.to.nanos_since(self.from) as f64 / 1e9
     }
 }
 
 impl Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sign, passed) = (if self.to < self.from { "-" } else { "" }, self.from.abs_diff(self.to));
-        f.pad(&format!("{sign}{}.{:06}", passed.as_secs(), passed.subsec_micros()))
+        f.pad(&Timestamp::from_nanos(self.to.nanos_since(self.from)).to_string())
     }
 }
 
@@ -122,7 +117,7 @@ mod tests {
 
     #[test]
     fn times_have_microseconds_and_a_sign_when_the_clock_was_set_back() {
-        let at = |from, to| Elapsed { from: Duration::from_micros(from), to: Duration::from_micros(to) };
+        let at = |from, to| Elapsed { from: Timestamp::from_micros(from), to: Timestamp::from_micros(to) };
         assert_eq!(format!("{:>10}", at(5, 1_000_012)), "  1.000007");
         assert_eq!(at(1_500_000, 0).to_string(), "-1.500000");
         assert_eq!(at(1_500_000, 0).seconds(), -1.5);

@@ -1,12 +1,11 @@
 //! The tour, the capture that it leaves, and the virtual radio served to another process.
 
 use baretooth::capture::Direction;
-use baretooth::capture::btsnoop::Writer;
+use baretooth::capture::{Format, Timestamp, Writer};
 use baretooth::transports::HciPacket;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::time::Duration;
 
 /// The command with nothing of the user's environment in it.
 fn baretooth(args: &[&str]) -> Command {
@@ -88,8 +87,8 @@ fn the_tour_refuses_hardware_and_a_capture_that_cannot_be_written() {
 /// Reset, its answer, a read of a value and the value.
 fn small_capture() -> Vec<u8> {
     let mut file = Vec::new();
-    let mut writer = Writer::new(&mut file).expect("memory");
-    let packets: [(u64, Direction, &[u8]); 4] = [
+    let mut writer = Writer::new(&mut file, Format::BTSNOOP).expect("memory");
+    let packets: [(i64, Direction, &[u8]); 4] = [
         (1_000_000, Direction::Sent, b"\x01\x03\x0C\x00"),
         (1_000_250, Direction::Received, b"\x04\x0E\x04\x01\x03\x0C\x00"),
         (2_500_000, Direction::Sent, b"\x02\x40\x00\x07\x00\x03\x00\x04\x00\x0A\x03\x00"),
@@ -97,7 +96,7 @@ fn small_capture() -> Vec<u8> {
     ];
     for (micros, direction, octets) in packets {
         let packet = HciPacket::new(octets.to_vec()).expect("whole");
-        writer.write(Duration::from_micros(micros), direction, &packet).expect("memory");
+        writer.packet(Timestamp::from_micros(micros), direction, &packet).expect("memory");
     }
     file
 }

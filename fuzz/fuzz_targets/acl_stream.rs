@@ -27,7 +27,7 @@ fuzz_target!(|steps: Vec<Step>| {
     let mut feed = |packet: &HciPacket| -> Outcome {
         let Ok(acl) = AclData::parse(packet.as_slice()) else { panic!("{packet:?} is whole") };
         let (reassembly, model) = links.entry(acl.handle).or_default();
-        let outcome = match reassembly.on_packet(&acl, packet) {
+        let outcome = match reassembly.on_packet(&acl, packet.bytes()) {
             Err(dropped @ Dropped::CutOff(_)) => {
                 assert_eq!(model.cut_off(), Some(dropped));
                 reassembly.take()

@@ -4,13 +4,11 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use baretooth::capture::btsnoop::{Reader, Writer};
 use baretooth::capture::dissect::Dissector;
-use baretooth::capture::{Direction, Record};
+use baretooth::capture::{Direction, Format, Reader, Record, Timestamp, Writer};
 use baretooth::transports::HciPacket;
 use baretooth_fuzz::assert_line;
 use libfuzzer_sys::fuzz_target;
-use std::time::Duration;
 
 #[derive(Arbitrary, Debug)]
 enum Input<'a> {
@@ -40,12 +38,12 @@ fuzz_target!(|input: Input| match input {
     Input::File(octets) => read(octets),
     Input::Records(octets) => read(&[&b"btsnoop\0\0\0\0\x01\0\0\x03\xEA"[..], octets].concat()),
     Input::Packets(packets) => {
-        let mut writer = Writer::new(Vec::new()).expect("memory takes everything");
+        let mut writer = Writer::new(Vec::new(), Format::BTSNOOP).expect("memory takes everything");
         let mut dissector = Dissector::default();
         for packet in packets {
             let Some(record) = packet.record() else { continue };
             assert_line(&dissector.line(&record));
-            writer.write(record.time, record.direction, &record.packet).expect("memory takes everything");
+            writer.write(&record).expect("memory takes everything");
         }
     }
 });
@@ -81,6 +79,6 @@ impl Packet {
             }
         };
         let direction = if self.received { Direction::Received } else { Direction::Sent };
-        Some(Record { time: Duration::from_micros(self.micros.into()), direction, packet })
+        Some(Record::packet(Timestamp::from_micros(self.micros.into()), direction, &packet))
     }
 }

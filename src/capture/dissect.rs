@@ -35,10 +35,10 @@ impl Dissector {
     /// The packet's line, without time and direction.
     ///
     /// ```
-    /// use baretooth::capture::{Direction, Record, dissect::Dissector};
+    /// use baretooth::capture::{Direction, Record, Timestamp, dissect::Dissector};
     /// use baretooth::transports::HciPacket;
     /// let packet = HciPacket::new(vec![1, 0x0C, 0x20, 2, 1, 0])?;
-    /// let record = Record { time: Default::default(), direction: Direction::Sent, packet };
+    /// let record = Record::packet(Timestamp::UNIX_EPOCH, Direction::Sent, &packet);
     /// let line = Dissector::default().line(&record);
     /// assert_eq!(line, "LE Set Scan Enable le_scan_enable=1 filter_duplicates=0");
     /// # Ok::<(), baretooth::transports::PacketError>(())
@@ -50,16 +50,20 @@ impl Dissector {
     }
 
     fn whole_line(&mut self, record: &Record) -> String {
-        let octets = record.packet.as_slice();
-        match record.packet.indicator() {
-            PacketIndicator::Command => command_line(&record.packet),
-            PacketIndicator::Event => self.event_line(&record.packet),
+        let packet = match record.hci() {
+            Ok(packet) => packet,
+            Err(error) => return malformed(error, &record.data),
+        };
+        let octets = packet.as_slice();
+        match packet.indicator() {
+            PacketIndicator::Command => command_line(&packet),
+            PacketIndicator::Event => self.event_line(&packet),
             PacketIndicator::AclData => match AclData::parse(octets) {
                 Ok(acl) => format!("ACL {} {}", acl.handle, self.acl_line(&acl, record)),
                 Err(error) => malformed(error, octets),
             },
-            PacketIndicator::SynchronousData => format!("SCO {}", Hex(record.packet.payload())),
-            PacketIndicator::IsoData => format!("ISO {}", Hex(record.packet.payload())),
+            PacketIndicator::SynchronousData => format!("SCO {}", Hex(packet.payload())),
+            PacketIndicator::IsoData => format!("ISO {}", Hex(packet.payload())),
         }
     }
 
@@ -86,10 +90,10 @@ impl Dissector {
     }
 
     fn acl_line(&mut self, acl: &AclData<'_>, record: &Record) -> String {
-        let received = record.direction == Direction::Received;
+        let received = record.direction() == Some(Direction::Received);
         let frames = self.frames.entry((acl.handle, received)).or_default();
         let part = if acl.boundary == PacketBoundary::Continuing { "continued" } else { "starts" };
-        let (note, frame) = match frames.on_packet(acl, &record.packet) {
+        let (note, frame) = match frames.on_packet(acl, &record.data) {
             Ok(frame) => (None, frame),
             Err(dropped @ Dropped::CutOff(_)) => (Some(dropped), frames.take().ok().flatten()),
             Err(dropped) => (Some(dropped), None),

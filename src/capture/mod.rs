@@ -1,27 +1,19 @@
 //! Captures: what passed between host and controller, when and which way.
+//!
+//! [`Reader`] finds out by itself what kind of file it is given, [`Writer`] writes any [`Format`], [`Record`] is what
+//! both have in common, and [`dissect`] says what a record means. Everything streams: no file is ever held whole.
 
-pub mod btsnoop;
+mod btsnoop;
 pub mod dissect;
+mod format;
+mod reader;
+mod record;
+mod source;
+mod time;
+mod writer;
 
-use crate::transports::HciPacket;
-use std::time::Duration;
-
-/// Which way a packet went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// From the host to the controller.
-    Sent,
-    /// From the controller to the host.
-    Received,
-}
-
-/// One packet of a capture.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// When, since 1970-01-01 UTC.
-    pub time: Duration,
-    /// Which way.
-    pub direction: Direction,
-    /// What.
-    pub packet: HciPacket,
-}
+pub use format::{Container, Format, Link, UnknownFormat};
+pub use reader::{ReadError, Reader};
+pub use record::{Direction, Kind, Record};
+pub use time::Timestamp;
+pub use writer::{LeftOut, Writer};

@@ -1,8 +1,7 @@
 //! The capture of a session: each packet with the time at which the host saw it.
 
 use crate::Instant;
-use crate::capture::Direction;
-use crate::capture::btsnoop::Writer;
+use crate::capture::{Direction, Format, Timestamp, Writer};
 use crate::transports::HciPacket;
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -38,7 +37,7 @@ impl Tap {
     pub(crate) fn create(path: &Path, start: Duration) -> Result<Self, CaptureError> {
         let error = |source| CaptureError { path: path.to_owned(), source: Arc::new(source) };
         let file = File::create(path).map_err(error)?;
-        let writer = Writer::new(BufWriter::with_capacity(1 << 16, file)).map_err(error)?;
+        let writer = Writer::new(BufWriter::with_capacity(1 << 16, file), Format::BTSNOOP).map_err(error)?;
         Ok(Self { writer, path: path.to_owned(), start, unflushed_since: None, failed: false })
     }
 
@@ -48,7 +47,9 @@ impl Tap {
             return;
         }
         self.unflushed_since.get_or_insert(now);
-        if let Err(error) = self.writer.write(self.start + now.since_start(), direction, packet) {
+        if let Err(error) =
+            self.writer.packet(Timestamp::from(self.start) + now.since_start(), direction, packet)
+        {
             self.fail(&error);
         }
     }

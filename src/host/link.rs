@@ -242,7 +242,7 @@ impl Link {
         grant: impl Fn(&ParameterUnits) -> bool,
         out: &mut Out<'_>,
     ) -> Consequence {
-        let frame = match self.reassembly.on_packet(acl, packet) {
+        let frame = match self.reassembly.on_packet(acl, packet.bytes()) {
             Err(dropped @ Dropped::CutOff(_)) => {
                 tracing::warn!(connection = self.id.0, %dropped, "dropped");
                 self.reassembly.take()

@@ -74,7 +74,7 @@ mod tests {
                     PacketBoundary::FirstNonFlushable => PacketBoundary::FirstFlushable,
                     other => other,
                 };
-                frames.extend(reassembly.on_packet(&AclData { boundary, ..acl }, packet).expect("in order"));
+                frames.extend(reassembly.on_packet(&AclData { boundary, ..acl }, packet.bytes()).expect("in order"));
             }
             prop_assert_eq!(frames.len(), 1);
             prop_assert_eq!(frames[0].channel, ChannelId(0x40));

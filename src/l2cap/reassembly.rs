@@ -2,7 +2,6 @@
 
 use super::{ChannelId, Frame, frame};
 use crate::hci::acl::{AclData, PacketBoundary};
-use crate::transports::HciPacket;
 use bytes::{Bytes, BytesMut};
 
 /// The frame that is arriving on one link.
@@ -30,12 +29,12 @@ pub enum Dropped {
 }
 
 impl Reassembly {
-    /// Takes the next packet of the link; a whole frame comes out. `packet` is what `acl` was read from.
+    /// Takes the next packet of the link; a whole frame comes out. `octets` is what `acl` was read from.
     ///
     /// # Errors
     /// When something was dropped. After [`Dropped::CutOff`] the new frame may still be whole: call
     /// [`take`](Self::take).
-    pub fn on_packet(&mut self, acl: &AclData<'_>, packet: &HciPacket) -> Result<Option<Frame>, Dropped> {
+    pub fn on_packet(&mut self, acl: &AclData<'_>, octets: &Bytes) -> Result<Option<Frame>, Dropped> {
         if acl.broadcast != 0 || acl.boundary == PacketBoundary::Complete {
             return Err(Dropped::Flags);
         }
@@ -46,7 +45,7 @@ impl Reassembly {
         }
         let cut_off = self.partial.take().map(|partial| Dropped::CutOff(partial.len()));
         if cut_off.is_none() && frame::parse(acl.data).is_ok() {
-            return Ok(whole(packet.bytes().slice_ref(acl.data)));
+            return Ok(whole(octets.slice_ref(acl.data)));
         }
         self.partial = Some(BytesMut::from(acl.data));
         match cut_off {
@@ -85,6 +84,7 @@ fn whole(octets: Bytes) -> Option<Frame> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transports::HciPacket;
 
     const FIRST: u8 = 0x20;
     const MORE: u8 = 0x10;
@@ -97,7 +97,7 @@ mod tests {
             let packet =
                 HciPacket::new([&[2, 1, flags, length[0], length[1]], data].concat()).expect("whole");
             let acl = AclData::parse(packet.as_slice()).expect("whole");
-            reassembly.on_packet(&acl, &packet).map(|frame| frame.map(|f| f.payload.to_vec()))
+            reassembly.on_packet(&acl, packet.bytes()).map(|frame| frame.map(|f| f.payload.to_vec()))
         };
         packets.iter().map(&mut step).collect()
     }
@@ -106,7 +106,7 @@ mod tests {
     fn a_frame_in_one_packet_is_not_copied() {
         let packet = HciPacket::new(vec![2, 1, FIRST, 6, 0, 2, 0, 4, 0, 7, 8]).expect("whole");
         let acl = AclData::parse(packet.as_slice()).expect("whole");
-        let frame = Reassembly::default().on_packet(&acl, &packet).expect("kept").expect("whole");
+        let frame = Reassembly::default().on_packet(&acl, packet.bytes()).expect("kept").expect("whole");
         assert_eq!(frame.channel, ChannelId::Attribute);
         assert_eq!(frame.payload.as_ptr(), packet.as_slice()[9..].as_ptr());
     }

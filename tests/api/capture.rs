@@ -1,8 +1,7 @@
 //! The capture of a session.
 
 use super::line::{demo_devices, secs, wired};
-use baretooth::capture::Record;
-use baretooth::capture::btsnoop::Reader;
+use baretooth::capture::{Reader, Record, Timestamp};
 use baretooth::sim::ControllerOptions;
 use baretooth::sim::demo::{HEART_RATE_ADDRESS, HEART_RATE_MEASUREMENT};
 use baretooth::{Adapter, ErrorKind};
@@ -64,7 +63,10 @@ async fn every_packet_is_in_it_in_order_with_its_direction_and_time() {
     adapter.close().await;
     let records = records(&scratch.0);
     let of = |way| {
-        records.iter().filter(move |record| record.direction == way).map(|record| record.packet.clone())
+        records
+            .iter()
+            .filter(move |record| record.direction() == Some(way))
+            .map(|record| record.hci().expect("whole"))
     };
     for way in [baretooth::capture::Direction::Sent, baretooth::capture::Direction::Received] {
         let passed =
@@ -72,7 +74,10 @@ async fn every_packet_is_in_it_in_order_with_its_direction_and_time() {
         assert_eq!(of(way).collect::<Vec<_>>(), passed.collect::<Vec<_>>());
     }
     assert!(records.is_sorted_by_key(|record| record.time));
-    assert!(records.last().expect("some").time < secs(30), "a seeded session begins in 1970");
+    assert!(
+        records.last().expect("some").time < Timestamp::from(secs(30)),
+        "a seeded session begins in 1970"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! A host and a radio on one clock, with a record of every packet between them.
 
 use super::{Told, seconds};
-use baretooth::capture::{Direction, Record, btsnoop};
+use baretooth::capture::{Direction, Format, Record, Timestamp, Writer};
 use baretooth::gap::connect::ConnectOptions;
 use baretooth::gap::scan::ScanOptions;
 use baretooth::gatt::procedure::{Procedure, Running};
@@ -210,12 +210,11 @@ impl Pair {
 
     /// Everything that went over HCI, as a btsnoop file.
     pub fn capture(&self) -> Vec<u8> {
-        let mut file = Vec::new();
-        let mut writer = btsnoop::Writer::new(&mut file).expect("a vector takes everything");
-        for Record { time, direction, packet } in &self.log {
-            writer.write(*time, *direction, packet).expect("a vector takes everything");
+        let mut writer = Writer::new(Vec::new(), Format::BTSNOOP).expect("a vector takes everything");
+        for record in &self.log {
+            writer.write(record).expect("a vector takes everything");
         }
-        file
+        writer.into_inner().expect("a vector takes everything")
     }
 
     /// Passes packets on until nobody has anything to say.
@@ -247,7 +246,7 @@ impl Pair {
     }
 
     fn record(&mut self, direction: Direction, packet: &HciPacket) {
-        self.log.push(Record { time: self.now.since_start(), direction, packet: packet.clone() });
+        self.log.push(Record::packet(Timestamp::from(self.now.since_start()), direction, packet));
         match (direction, packet.indicator(), packet.as_slice()) {
             (Direction::Sent, PacketIndicator::Command, _) => self.commands += 1,
             (Direction::Sent, PacketIndicator::AclData, octets) => {

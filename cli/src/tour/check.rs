@@ -1,7 +1,7 @@
 //! The judgements of the tour: what came is compared with what the devices hold, which is known without the host.
 
 use crate::failure::{Failure, Report};
-use baretooth::capture::btsnoop::Reader;
+use baretooth::capture::Reader;
 use baretooth::capture::dissect::Dissector;
 use baretooth::codec::Hex;
 use baretooth::gap::advertising_data::AdvertisingData;

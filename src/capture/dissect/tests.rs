@@ -1,10 +1,10 @@
 //! Golden lines: what a person reads of packets as they are on the wire.
 
 use super::*;
-use std::time::Duration;
+use crate::capture::Timestamp;
 
 fn record(direction: Direction, octets: Vec<u8>) -> Record {
-    Record { time: Duration::ZERO, direction, packet: HciPacket::new(octets).expect("whole") }
+    Record::packet(Timestamp::UNIX_EPOCH, direction, &HciPacket::new(octets).expect("whole"))
 }
 
 /// One ATT PDU in one ACL packet on link 0x0040.
