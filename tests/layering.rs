@@ -21,7 +21,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gap", &["hci"]),
     ("host", &["hci", "l2cap", "att", "gatt", "smp", "gap"]),
     // Codecs only: what is printed does not depend on what a host made of it.
-    ("capture", &["hci", "l2cap", "att", "smp", "gap::advertising_data", "gatt::Properties"]),
+    (
+        "capture",
+        &[
+            "hci",
+            "l2cap",
+            "att",
+            "smp",
+            "gap::advertising_data",
+            "gatt::Properties",
+            "gatt::PRIMARY_SERVICE",
+            "gatt::INCLUDE",
+            "gatt::CHARACTERISTIC",
+        ],
+    ),
     // Never the host nor a procedure of it: a fault that both sides share would cancel out.
     ("sim", &["hci", "l2cap", "att", "smp", "gap::advertising_data"]),
     ("driver", &["host", "capture", "hci", "att", "gatt", "gap"]),

@@ -48,11 +48,12 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
 fn decode(from: impl Read, name: &impl Display, output: &mut Output) -> Result<(), Failure> {
     let mut reader = Reader::new(from).map_err(|error| unreadable(name, &error))?;
     let mut dissector = Dissector::default();
-    let (mut number, mut first) = (0, None);
+    let (mut number, mut first, mut text) = (0, None, String::new());
     while let Some(record) = reader.read().map_err(|error| unreadable(name, &error))? {
         number += 1;
         let time = Elapsed { from: *first.get_or_insert(record.time), to: record.time };
-        let text = dissector.line(&record);
+        text.clear();
+        dissector.read(&record).write_line(&mut text);
         if output.is_json() {
             let (kind, direction) = (kind(&record), direction(&record));
             output.object(&Packet {

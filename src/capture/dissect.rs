@@ -1,38 +1,72 @@
-//! A packet as one line for people, from the same tables that the host reads by.
+//! What the records of a capture mean, read by the same tables that the host reads by.
 //!
-//! Keys are not printed. A packet that follows no layout is printed with its octets and said to be malformed. Long
-//! runs of octets are cut, so that a line stays a line.
+//! [`Dissector`] takes records in order and gives each back as a [`Packet`]: parsed, its fragments joined, its answer
+//! tied to what was asked. Everything that shows or counts packets is made from that; nothing is read out of text.
+//!
+//! Keys are never shown. Nothing received makes it fail, and what it remembers is bounded.
 
 mod att;
+mod attributes;
+mod line;
+mod links;
+mod note;
+mod packet;
 mod report;
+mod text;
 
-use self::att::Asked;
-use super::{Direction, Record};
-use crate::att::pdu::PduKind;
-use crate::att::{AttOpcode, AttPdu};
-use crate::codec::Hex;
-use crate::hci::acl::{AclData, PacketBoundary};
-use crate::hci::{Command, ConnectionHandle, Event, Opcode};
-use crate::l2cap::signaling::Signal;
-use crate::l2cap::{ChannelId, Dropped, Reassembly};
-use crate::smp::SmpPdu;
-use crate::transports::{HciPacket, PacketIndicator};
+pub use attributes::{Attribute, AttributeRole, Attributes};
+pub use note::MonitorOpcode;
+pub use packet::{Acl, Asked, Content, Frame, Isochronous, Packet, Pdu, Signals, What};
+
+use self::links::Links;
+use super::{Direction, Kind, Record};
+use crate::Address;
+use crate::hci::acl::AclData;
+use crate::hci::command::{HciCommand, Reset};
+use crate::hci::{AddressType, Command, ConnectionHandle, ErrorCode, Event, LeEvent, Opcode};
+use crate::transports::{HciPacket, PacketError, PacketIndicator};
 use std::collections::BTreeMap;
-use std::fmt::{self, Display};
 
-/// Reads the packets of a session in order. Remembers what is arriving in parts, and what was asked last on each link.
+/// Reads the records of a capture in order. Remembers what is arriving in parts, what was asked and not answered, and
+/// what was discovered of each peer's attributes.
+///
+/// ```
+/// use baretooth::capture::{Reader, dissect::{Content, Dissector}};
+/// # let file = &include_bytes!("../../captures/heart_rate.btsnoop")[..];
+/// let mut dissector = Dissector::default();
+/// let mut commands = 0;
+/// for record in Reader::new(file)? {
+///     let record = record?;
+///     commands += usize::from(matches!(dissector.read(&record).content, Content::Command { .. }));
+/// }
+/// assert!(commands > 10);
+/// # Ok::<(), baretooth::capture::ReadError>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Dissector {
-    /// Frames that are arriving, per link and direction; `true` for those received.
-    frames: BTreeMap<(ConnectionHandle, bool), Reassembly>,
-    /// The ATT request last made, per link and direction.
-    asked: BTreeMap<(ConnectionHandle, bool), Asked>,
+    number: u64,
+    links: Links,
+    /// Commands that have no answer yet, per adapter.
+    commands: BTreeMap<(Option<u16>, Opcode), Asked>,
     /// Advertising data that go on in a later event.
     open: report::Open,
 }
 
+/// Most commands without an answer that are remembered.
+const MOST_COMMANDS: usize = 1_024;
+
 impl Dissector {
-    /// The packet's line, without time and direction.
+    /// What the next record means.
+    pub fn read<'d>(&'d mut self, record: &'d Record) -> Packet<'d> {
+        self.number += 1;
+        let flaw = match record.kind {
+            Kind::Packet(_) if !record.is_cut() => HciPacket::check(&record.data).err(),
+            _ => None,
+        };
+        Packet { number: self.number, record, flaw, content: self.content(record) }
+    }
+
+    /// The next record as one line, without number, time and direction.
     ///
     /// ```
     /// use baretooth::capture::{Direction, Record, Timestamp, dissect::Dissector};
@@ -44,159 +78,124 @@ impl Dissector {
     /// # Ok::<(), baretooth::transports::PacketError>(())
     /// ```
     pub fn line(&mut self, record: &Record) -> String {
-        let mut line = shortened(&self.whole_line(record));
-        line.truncate(line.trim_end().len());
+        let mut line = String::new();
+        self.read(record).write_line(&mut line);
         line
     }
 
-    fn whole_line(&mut self, record: &Record) -> String {
-        let packet = match record.hci() {
-            Ok(packet) => packet,
-            Err(error) => return malformed(error, &record.data),
-        };
-        let octets = packet.as_slice();
-        match packet.indicator() {
-            PacketIndicator::Command => command_line(&packet),
-            PacketIndicator::Event => self.event_line(&packet),
-            PacketIndicator::AclData => match AclData::parse(octets) {
-                Ok(acl) => format!("ACL {} {}", acl.handle, self.acl_line(&acl, record)),
-                Err(error) => malformed(error, octets),
+    /// The attributes that were discovered, with the peer that they are of where it is known, and the way that their
+    /// server's answers took: `Received` for those of peers.
+    pub fn attributes(&self) -> impl Iterator<Item = (Option<Address>, Option<Direction>, &Attributes)> {
+        self.links.servers()
+    }
+
+    /// Who is at the other end of a link that is up.
+    pub fn peer(&self, adapter: Option<u16>, handle: ConnectionHandle) -> Option<Address> {
+        self.links.peer((adapter, handle))
+    }
+
+    fn content<'d>(&'d mut self, record: &'d Record) -> Content<'d> {
+        let Kind::Packet(direction) = record.kind else { return Content::Note };
+        let octets = &record.data[..];
+        let Some(&first) = octets.first() else { return Content::Broken(PacketError::Header(0)) };
+        let ends_in_header = Content::Broken(PacketError::Header(octets.len()));
+        match (PacketIndicator::from_octet(first), octets) {
+            (None, _) => Content::Broken(PacketError::Indicator(first)),
+            (Some(PacketIndicator::Command), [_, a, b, _, parameters @ ..]) => {
+                self.command(record, Opcode(u16::from_le_bytes([*a, *b])), parameters)
+            }
+            (Some(PacketIndicator::Event), [_, code, _, parameters @ ..]) => {
+                self.event(record, *code, parameters)
+            }
+            (Some(PacketIndicator::AclData), _) => match AclData::parse_header(octets) {
+                Ok((acl, length)) => self.acl(record, acl, length, direction),
+                Err(_) => ends_in_header,
             },
-            PacketIndicator::SynchronousData => format!("SCO {}", Hex(packet.payload())),
-            PacketIndicator::IsoData => format!("ISO {}", Hex(packet.payload())),
+            (Some(PacketIndicator::SynchronousData), [_, a, b, _, data @ ..]) => {
+                let word = u16::from_le_bytes([*a, *b]);
+                let status = u8::try_from(word >> 12 & 0b11).unwrap_or(0);
+                Content::Synchronous { handle: ConnectionHandle(word & 0x0FFF), status, data }
+            }
+            (Some(PacketIndicator::IsoData), _) => {
+                Isochronous::parse(octets).map_or(ends_in_header, Content::Isochronous)
+            }
+            _ => ends_in_header,
         }
     }
 
-    fn event_line(&mut self, packet: &HciPacket) -> String {
-        let code = packet.as_slice().get(1).copied().unwrap_or(0);
-        match Event::parse(code, packet.payload()) {
+    fn command<'d>(&mut self, record: &'d Record, opcode: Opcode, parameters: &'d [u8]) -> Content<'d> {
+        if self.commands.len() >= MOST_COMMANDS {
+            self.commands.clear();
+        }
+        let asked = self.asks(record, What::Command(opcode));
+        self.commands.insert((record.adapter, opcode), asked);
+        Content::Command { opcode, parameters, command: Command::parse(opcode, parameters) }
+    }
+
+    fn event<'d>(&mut self, record: &'d Record, code: u8, parameters: &'d [u8]) -> Content<'d> {
+        let event = Event::parse(code, parameters);
+        let adapter = record.adapter;
+        let (mut answers, mut continued) = (None, 0);
+        match &event {
             Ok(Event::CommandComplete(e)) => {
-                let returned = Returned(e.command_opcode, e.return_parameters.0);
-                format!("Command Complete {} ncmd={} {returned}", e.command_opcode, e.num_hci_command_packets)
-            }
-            Ok(Event::LeMeta(meta)) => {
-                let report = report::line(&mut self.open, &meta.subevent);
-                report.unwrap_or_else(|| meta.subevent.to_string())
-            }
-            Ok(event) => {
-                if let Event::DisconnectionComplete(e) = event {
-                    self.frames.retain(|(handle, _), _| *handle != e.connection_handle);
-                    self.asked.retain(|(handle, _), _| *handle != e.connection_handle);
+                answers = self.commands.remove(&(adapter, e.command_opcode));
+                if e.command_opcode == Reset::OPCODE && e.return_parameters.0.first() == Some(&0) {
+                    self.links.reset(adapter);
                 }
-                event.to_string()
             }
-            Err(error) => malformed(error, packet.payload()),
-        }
-    }
-
-    fn acl_line(&mut self, acl: &AclData<'_>, record: &Record) -> String {
-        let received = record.direction() == Some(Direction::Received);
-        let frames = self.frames.entry((acl.handle, received)).or_default();
-        let part = if acl.boundary == PacketBoundary::Continuing { "continued" } else { "starts" };
-        let (note, frame) = match frames.on_packet(acl, &record.data) {
-            Ok(frame) => (None, frame),
-            Err(dropped @ Dropped::CutOff(_)) => (Some(dropped), frames.take().ok().flatten()),
-            Err(dropped) => (Some(dropped), None),
-        };
-        let line = match frame {
-            Some(frame) if frame.channel == ChannelId::Attribute => {
-                self.att_line(acl.handle, received, &frame.payload)
+            Ok(Event::CommandStatus(e)) => answers = self.commands.remove(&(adapter, e.command_opcode)),
+            Ok(Event::ConnectionComplete(e)) if e.status == ErrorCode::Success => {
+                let peer = AddressType::Public.with(e.bd_addr);
+                self.links.connected((adapter, e.connection_handle), peer, self.number);
             }
-            Some(frame) => frame_line(frame.channel, &frame.payload),
-            None => format!("L2CAP frame {part}, {} octets", acl.data.len()),
-        };
-        match note {
-            Some(note) => format!("{line} (malformed: {note})"),
-            None => line,
-        }
-    }
-
-    fn att_line(&mut self, link: ConnectionHandle, received: bool, payload: &[u8]) -> String {
-        let pdu = match AttPdu::from_octets(payload) {
-            Ok(pdu) => pdu,
-            Err(error) => return malformed(error, payload),
-        };
-        let asked = match AttOpcode(pdu.code()).kind() {
-            PduKind::Request => {
-                match att::asked(&pdu) {
-                    Some(asked) => self.asked.insert((link, received), asked),
-                    None => self.asked.remove(&(link, received)),
-                };
-                None
+            Ok(Event::DisconnectionComplete(e)) if e.status == ErrorCode::Success => {
+                self.links.disconnected((adapter, e.connection_handle));
             }
-            PduKind::Response => self.asked.remove(&(link, !received)),
-            _ => None,
-        };
-        att::line(&pdu, asked)
-    }
-}
-
-fn command_line(packet: &HciPacket) -> String {
-    let [_, a, b, ..] = packet.as_slice() else { return String::new() };
-    match Command::parse(Opcode(u16::from_le_bytes([*a, *b])), packet.payload()) {
-        Ok(command) => command.to_string(),
-        Err(error) => malformed(error, packet.payload()),
-    }
-}
-
-fn frame_line(channel: ChannelId, payload: &[u8]) -> String {
-    match channel {
-        ChannelId::Signaling => match Signal::parse(payload) {
-            Ok(signal) => match signal.command() {
-                Ok(command) => format!("{command} id={}", signal.identifier),
-                Err(error) => malformed(error, payload),
+            Ok(Event::LeMeta(meta)) => match &meta.subevent {
+                LeEvent::LeExtendedAdvertisingReport(e) => {
+                    for (n, part) in e.reports.iter().enumerate().take(64) {
+                        continued |= u64::from(report::goes_on(&mut self.open, &part)) << n;
+                    }
+                }
+                subevent => {
+                    if let Some(e) = subevent.connection_complete()
+                        && e.status == ErrorCode::Success
+                    {
+                        let peer = e.peer_address_type.with(e.peer_address);
+                        self.links.connected((adapter, e.connection_handle), peer, self.number);
+                    }
+                }
             },
-            Err(error) => malformed(error, payload),
-        },
-        ChannelId::SecurityManager => match SmpPdu::from_octets(payload) {
-            Ok(pdu) => format!("SMP {pdu}"),
-            Err(error) => malformed(error, payload),
-        },
-        channel => format!("L2CAP {channel} {}", Hex(payload)),
-    }
-}
-
-fn malformed(error: impl Display, octets: &[u8]) -> String {
-    format!("{error} {}", Hex(octets))
-}
-
-/// Return parameters by their command's layout.
-struct Returned<'a>(Opcode, &'a [u8]);
-
-impl Display for Returned<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.print_return(f, self.1)
-    }
-}
-
-/// Octets of a run that a line shows when it is longer than `LONG`.
-const SHOWN: usize = 16;
-/// Longest run of octets that is shown whole.
-const LONG: usize = 24;
-
-/// The line with its long runs of hexadecimal digits cut.
-fn shortened(line: &str) -> String {
-    let mut out = String::with_capacity(line.len().min(256));
-    let mut rest = line;
-    while let Some(start) = rest.find(is_digit) {
-        let (before, run) = rest.split_at(start);
-        let (run, behind) = run.split_at(run.find(|c| !is_digit(c)).unwrap_or(run.len()));
-        out += before;
-        match run.get(..2 * SHOWN) {
-            Some(front) if run.len() > 2 * LONG => {
-                out += &format!("{front}… ({} octets)", run.len() / 2);
-            }
-            _ => out += run,
+            _ => {}
         }
-        rest = behind;
+        Content::Event { code, parameters, event, answers, continued }
     }
-    out + rest
+
+    fn acl<'d>(
+        &'d mut self,
+        record: &'d Record,
+        header: AclData<'d>,
+        length: usize,
+        direction: Option<Direction>,
+    ) -> Content<'d> {
+        let handle = header.handle;
+        if VENDOR_HANDLES.contains(&handle) && !self.links.is_connected((record.adapter, handle)) {
+            return Content::Diagnostics { handle, data: header.data };
+        }
+        let now = self.asks(record, What::Command(Opcode(0)));
+        let outcome = self.links.on_acl(&header, length, direction, record, now);
+        let attributes = self.links.attributes(&outcome);
+        let links::Outcome { peer, direction, frame, dropped, .. } = outcome;
+        Content::Acl(Acl { header, direction, peer, frame, dropped, attributes })
+    }
+
+    fn asks(&self, record: &Record, what: What) -> Asked {
+        Asked { number: self.number, time: record.time, what }
+    }
 }
 
-/// As [`Hex`] and advertising data print them.
-fn is_digit(c: char) -> bool {
-    c.is_ascii_hexdigit()
-}
+/// Handles on which controllers of some makers send traces; no link has them unless the capture says so.
+const VENDOR_HANDLES: [ConnectionHandle; 2] = [ConnectionHandle(0xEDC), ConnectionHandle(0xFF1)];
 
 #[cfg(test)]
 mod tests;

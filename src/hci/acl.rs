@@ -57,19 +57,30 @@ impl<'a> AclData<'a> {
     /// When it is shorter than its header, or its length field is not that of the data.
     #[inline]
     pub fn parse(h4: &'a [u8]) -> Result<Self, ParseError> {
+        let (acl, length) = Self::parse_header(h4)?;
+        if length != acl.data.len() {
+            return Err(ParseError { what: "ACL data", offset: 3 });
+        }
+        Ok(acl)
+    }
+
+    /// Reads a packet of which not all may be there: with it comes the length that its header announces.
+    ///
+    /// # Errors
+    /// When it is shorter than its header.
+    #[inline]
+    pub fn parse_header(h4: &'a [u8]) -> Result<(Self, usize), ParseError> {
         let [_, a, b, c, d, data @ ..] = h4 else {
             return Err(ParseError { what: "ACL data", offset: h4.len() });
         };
-        if usize::from(u16::from_le_bytes([*c, *d])) != data.len() {
-            return Err(ParseError { what: "ACL data", offset: 3 });
-        }
         let word = u16::from_le_bytes([*a, *b]);
-        Ok(Self {
+        let acl = Self {
             handle: ConnectionHandle(word & 0x0FFF),
             boundary: PacketBoundary::from_bits(word >> 12),
             broadcast: u8::try_from(word >> 14).unwrap_or(0),
             data,
-        })
+        };
+        Ok((acl, usize::from(u16::from_le_bytes([*c, *d]))))
     }
 }
 

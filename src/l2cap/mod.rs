@@ -13,6 +13,7 @@ use crate::open_enum;
 open_enum! {
     /// Channel identifier ([Vol 3] Part A, 2.1).
     pub struct ChannelId(u16) {
+        ClassicSignaling = 0x0001 "L2CAP signalling (BR/EDR)",
         Attribute = 0x0004 "ATT",
         Signaling = 0x0005 "L2CAP signalling",
         SecurityManager = 0x0006 "SMP",

@@ -115,12 +115,21 @@ impl HciPacket {
     /// When the first octet is no indicator, or the header's length is not that of what follows.
     pub fn new(octets: impl Into<Bytes>) -> Result<Self, PacketError> {
         let octets = octets.into();
-        let length = packet_length(&octets)?.ok_or(PacketError::Header(octets.len()))?;
+        Self::check(&octets)?;
+        Ok(Self(octets))
+    }
+
+    /// Whether octets are exactly one packet.
+    ///
+    /// # Errors
+    /// As those of [`new`](Self::new).
+    pub fn check(octets: &[u8]) -> Result<(), PacketError> {
+        let length = packet_length(octets)?.ok_or(PacketError::Header(octets.len()))?;
         if length != octets.len() {
             let header = PacketIndicator::from_octet(octets[0]).map_or(0, PacketIndicator::header_length);
             return Err(PacketError::Length { announced: length - header, actual: octets.len() - header });
         }
-        Ok(Self(octets))
+        Ok(())
     }
 
     /// Octets that a de-framer has cut by [`packet_length`].

@@ -1,199 +1,292 @@
-//! ATT PDUs as lines. A response does not repeat what was asked for; whoever knows the request passes it in.
+//! ATT PDUs as lines. A response does not repeat what was asked for: its request says that, and discovery what the
+//! handles are.
 
-use crate::assigned;
+use super::attributes::Attributes;
+use super::packet::{Asked, Frame, What};
+use super::text;
+use crate::Uuid;
 use crate::att::{AttOpcode, AttPdu};
-use crate::codec::Hex;
-use crate::gatt::Properties;
-use crate::{Uuid, uuid16};
-use std::fmt::{self, Display};
+use crate::capture::Timestamp;
+use crate::gatt::{CHARACTERISTIC, INCLUDE, Properties};
+use std::fmt::Write;
 
-/// «Include» and «Characteristic» declarations ([Vol 3] Part G, 3.2 and 3.3).
-const INCLUDE: Uuid = uuid16(0x2802);
-const CHARACTERISTIC: Uuid = uuid16(0x2803);
-
-/// What a request was about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// The value of this handle.
-    Handle(u16),
-    /// Attributes of this type.
-    Type(Uuid),
-}
-
-/// What the response to this PDU will leave out.
-pub(super) fn asked(pdu: &AttPdu<'_>) -> Option<Asked> {
-    match pdu {
-        AttPdu::ReadReq(p) => Some(Asked::Handle(p.attribute_handle.0)),
-        AttPdu::ReadBlobReq(p) => Some(Asked::Handle(p.attribute_handle.0)),
-        AttPdu::WriteReq(p) => Some(Asked::Handle(p.attribute_handle.0)),
-        AttPdu::ReadByTypeReq(p) => Uuid::from_wire(p.attribute_type.0).map(Asked::Type),
-        _ => None,
+/// The line of a PDU that is whole at `time`.
+pub(super) fn line(
+    out: &mut String,
+    pdu: &AttPdu<'_>,
+    frame: &Frame,
+    attributes: Option<&Attributes>,
+    time: Timestamp,
+) {
+    let opcode = AttOpcode(pdu.code());
+    match opcode.name() {
+        Some(name) => out.push_str(name),
+        None => {
+            let _ = write!(out, "{opcode}");
+        }
+    }
+    let mut line = Line { out, attributes, asked: frame.answers.map(|asked| asked.what) };
+    line.pdu(pdu);
+    if let Some(asked) = frame.answers {
+        after(line.out, asked, time);
     }
 }
 
-/// The line, when there is a better one than that of the table.
-pub(super) fn line(pdu: &AttPdu<'_>, asked: Option<Asked>) -> String {
-    let name = AttOpcode(pdu.code());
-    let of = match asked {
-        Some(Asked::Handle(handle)) => format!(" of 0x{handle:04X}"),
-        _ => String::new(),
+/// How long the answer took.
+fn after(out: &mut String, asked: Asked, time: Timestamp) {
+    let micros = time.since(asked.time).as_micros();
+    let _ = match micros {
+        0..10_000 => write!(out, ", {}.{} ms", micros / 1_000, micros / 100 % 10),
+        10_000..10_000_000 => write!(out, ", {} ms", micros / 1_000),
+        _ => write!(out, ", {} s", micros / 1_000_000),
     };
-    match pdu {
-        AttPdu::ErrorRsp(p) => {
-            let (request, handle, error) = (p.req_opcode, p.attribute_handle, p.error_code);
-            format!("{name} to {request} of {handle}: {error} (0x{:02X})", error.0)
-        }
-        AttPdu::FindInformationReq(p) => format!("{name} {}-{}", p.starting_handle, p.ending_handle),
-        AttPdu::FindInformationRsp(p) => {
-            let length = if p.format == 1 { 4 } else { 18 };
-            format!("{name} {}", Entries { data: p.information_data.0, length, print: information })
-        }
-        AttPdu::FindByTypeValueReq(p) => {
-            let kind = Uuid::from_u16(p.attribute_type.0);
-            let value = NamedOctets(p.attribute_value.0);
-            format!("{name} {}-{} {} {value}", p.starting_handle, p.ending_handle, Named(kind))
-        }
-        AttPdu::ReadByTypeReq(p) => {
-            let kind = NamedOctets(p.attribute_type.0);
-            format!("{name} {}-{} {kind}", p.starting_handle, p.ending_handle)
-        }
-        AttPdu::ReadByGroupTypeReq(p) => {
-            let kind = NamedOctets(p.attribute_group_type.0);
-            format!("{name} {}-{} {kind}", p.starting_handle, p.ending_handle)
-        }
-        AttPdu::ReadByTypeRsp(p) => {
-            let print = match asked {
-                Some(Asked::Type(CHARACTERISTIC)) => characteristic,
-                Some(Asked::Type(INCLUDE)) => include,
-                _ => value,
-            };
-            format!("{name} {}", Entries { data: p.attribute_data.0, length: p.length, print })
-        }
-        AttPdu::ReadByGroupTypeRsp(p) => {
-            format!("{name} {}", Entries { data: p.attribute_data.0, length: p.length, print: group })
-        }
-        AttPdu::ReadReq(p) => format!("{name} {}", p.attribute_handle),
-        AttPdu::ReadBlobReq(p) => format!("{name} {} from {}", p.attribute_handle, p.value_offset),
-        AttPdu::ReadRsp(p) => format!("{name}{of} {}", Value(p.attribute_value.0)),
-        AttPdu::ReadBlobRsp(p) => format!("{name}{of} {}", Value(p.part_attribute_value.0)),
-        AttPdu::WriteReq(p) => format!("{name} {} {}", p.attribute_handle, Value(p.attribute_value.0)),
-        AttPdu::WriteCmd(p) => format!("{name} {} {}", p.attribute_handle, Value(p.attribute_value.0)),
-        AttPdu::WriteRsp(_) => format!("{name}{of}"),
-        AttPdu::PrepareWriteReq(p) => {
-            format!(
-                "{name} {} from {} {}",
-                p.attribute_handle,
-                p.value_offset,
-                Value(p.part_attribute_value.0)
-            )
-        }
-        AttPdu::PrepareWriteRsp(p) => {
-            format!(
-                "{name} {} from {} {}",
-                p.attribute_handle,
-                p.value_offset,
-                Value(p.part_attribute_value.0)
-            )
-        }
-        AttPdu::HandleValueNtf(p) => format!("{name} {} {}", p.attribute_handle, Value(p.attribute_value.0)),
-        AttPdu::HandleValueInd(p) => format!("{name} {} {}", p.attribute_handle, Value(p.attribute_value.0)),
-        _ => pdu.to_string(),
-    }
 }
 
-/// Octets, and the text that they are if they are one.
-struct Value<'a>(&'a [u8]);
+struct Line<'a> {
+    out: &'a mut String,
+    attributes: Option<&'a Attributes>,
+    asked: Option<What>,
+}
 
-impl Display for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match std::str::from_utf8(self.0) {
-            _ if self.0.is_empty() => f.write_str("(empty)"),
-            // Two letters are more likely a number.
-            Ok(text) if (3..=32).contains(&text.len()) && !text.contains(char::is_control) => {
-                write!(f, "{} {text:?}", Hex(self.0))
+impl Line<'_> {
+    fn pdu(&mut self, pdu: &AttPdu<'_>) {
+        match pdu {
+            AttPdu::ErrorRsp(p) => {
+                let _ = write!(self.out, " to {}", p.req_opcode);
+                // Of a search it is only where that began.
+                if matches!(p.req_opcode.0, 0x04 | 0x06 | 0x08 | 0x10) {
+                    self.text(" of ");
+                    text::hex16(self.out, p.attribute_handle.0);
+                } else {
+                    self.of(p.attribute_handle.0);
+                }
+                let _ = write!(self.out, ": {} (0x{:02X})", p.error_code, p.error_code.0);
             }
-            _ => write!(f, "{}", Hex(self.0)),
+            AttPdu::FindInformationReq(p) => self.range(p.starting_handle.0, p.ending_handle.0),
+            AttPdu::FindInformationRsp(p) => {
+                let length = if p.format == 1 { 4 } else { 18 };
+                self.entries(p.information_data.0, length, information);
+            }
+            AttPdu::FindByTypeValueReq(p) => {
+                self.range(p.starting_handle.0, p.ending_handle.0);
+                self.text(" ");
+                text::uuid(self.out, &p.attribute_type.0.to_le_bytes());
+                self.text(" ");
+                text::uuid(self.out, p.attribute_value.0);
+            }
+            AttPdu::FindByTypeValueRsp(p) => {
+                for (n, group) in p.handles.iter().enumerate() {
+                    self.text(if n == 0 { "" } else { "," });
+                    self.range(group.found_attribute_handle.0, group.group_end_handle.0);
+                }
+            }
+            AttPdu::ReadByTypeReq(p) => {
+                self.range(p.starting_handle.0, p.ending_handle.0);
+                self.text(" ");
+                text::uuid(self.out, p.attribute_type.0);
+            }
+            AttPdu::ReadByGroupTypeReq(p) => {
+                self.range(p.starting_handle.0, p.ending_handle.0);
+                self.text(" ");
+                text::uuid(self.out, p.attribute_group_type.0);
+            }
+            AttPdu::ReadByTypeRsp(p) => {
+                let print = match self.asked {
+                    Some(What::Type(_, CHARACTERISTIC)) => characteristic,
+                    Some(What::Type(_, INCLUDE)) => include,
+                    _ => value,
+                };
+                self.entries(p.attribute_data.0, p.length, print);
+            }
+            AttPdu::ReadByGroupTypeRsp(p) => self.entries(p.attribute_data.0, p.length, group),
+            AttPdu::ReadReq(p) => self.handle(p.attribute_handle.0),
+            AttPdu::ReadBlobReq(p) => {
+                self.handle(p.attribute_handle.0);
+                self.from(p.value_offset);
+            }
+            AttPdu::ReadRsp(p) => self.answer(p.attribute_value.0),
+            AttPdu::ReadBlobRsp(p) => self.answer(p.part_attribute_value.0),
+            AttPdu::WriteReq(p) => self.value_of(p.attribute_handle.0, p.attribute_value.0),
+            AttPdu::WriteCmd(p) => self.value_of(p.attribute_handle.0, p.attribute_value.0),
+            AttPdu::HandleValueNtf(p) => self.value_of(p.attribute_handle.0, p.attribute_value.0),
+            AttPdu::HandleValueInd(p) => self.value_of(p.attribute_handle.0, p.attribute_value.0),
+            AttPdu::WriteRsp(_) | AttPdu::HandleValueCfm(_) => {
+                if let Some(What::Attribute(_, handle)) = self.asked {
+                    self.of(handle);
+                }
+            }
+            AttPdu::PrepareWriteReq(p) => {
+                self.handle(p.attribute_handle.0);
+                self.from(p.value_offset);
+                self.value(p.part_attribute_value.0);
+            }
+            AttPdu::PrepareWriteRsp(p) => {
+                self.handle(p.attribute_handle.0);
+                self.from(p.value_offset);
+                self.value(p.part_attribute_value.0);
+            }
+            AttPdu::Unknown { parameters, .. } => self.value(parameters),
+            other => {
+                // Its own line, behind the name that stands there already.
+                let whole = other.to_string();
+                let fields = whole.split_once(' ').map_or("", |(_, fields)| fields);
+                let from = self.out.len();
+                self.text(" ");
+                self.text(fields);
+                text::shorten(self.out, from);
+            }
         }
     }
-}
 
-/// A UUID by its name where it has one.
-struct Named(Uuid);
+    fn text(&mut self, text: &str) {
+        self.out.push_str(text);
+    }
 
-impl Display for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match assigned::attribute_name(self.0) {
-            Some(name) => f.write_str(name),
-            None => write!(f, "{}", self.0.short()),
+    /// A handle, and what it is if that is known.
+    fn handle(&mut self, handle: u16) {
+        self.text(" ");
+        text::hex16(self.out, handle);
+        let Some(attributes) = self.attributes else { return };
+        let before = self.out.len();
+        self.text(" (");
+        if attributes.write_name(handle, self.out) {
+            self.text(")");
+        } else {
+            self.out.truncate(before);
         }
     }
-}
 
-/// A UUID as it stands on the wire, or whatever stands there instead.
-struct NamedOctets<'a>(&'a [u8]);
+    fn of(&mut self, handle: u16) {
+        self.text(" of");
+        self.handle(handle);
+    }
 
-impl Display for NamedOctets<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Uuid::from_wire(self.0) {
-            Some(uuid) => Named(uuid).fmt(f),
-            None => write!(f, "{}", Hex(self.0)),
+    fn from(&mut self, offset: u16) {
+        self.text(" from ");
+        text::decimal(self.out, usize::from(offset));
+    }
+
+    fn range(&mut self, start: u16, end: u16) {
+        self.text(" ");
+        text::hex16(self.out, start);
+        self.text("-");
+        text::hex16(self.out, end);
+    }
+
+    fn value_of(&mut self, handle: u16, value: &[u8]) {
+        self.handle(handle);
+        self.value(value);
+    }
+
+    fn answer(&mut self, value: &[u8]) {
+        if let Some(What::Attribute(_, handle)) = self.asked {
+            self.of(handle);
+            self.text(" →");
+        }
+        self.value(value);
+    }
+
+    fn value(&mut self, value: &[u8]) {
+        self.text(" ");
+        write_value(self.out, value);
+    }
+
+    /// Entries of equal length; those that are too many or not whole are octets.
+    fn entries(&mut self, data: &[u8], length: u8, print: fn(&mut String, &[u8]) -> Option<()>) {
+        let entries = data.chunks(usize::from(length).max(1));
+        let count = entries.len();
+        for (n, entry) in entries.take(SHOWN).enumerate() {
+            self.text(if n == 0 { " " } else { ", " });
+            let before = self.out.len();
+            if print(self.out, entry).is_none() {
+                self.out.truncate(before);
+                text::octets(self.out, entry);
+            }
+        }
+        if count > SHOWN {
+            let _ = write!(self.out, ", … ({count} in all)");
         }
     }
-}
-
-/// Entries of equal length; those that are too many or not whole are octets.
-struct Entries<'a> {
-    data: &'a [u8],
-    length: u8,
-    print: fn(&mut fmt::Formatter<'_>, &[u8]) -> Option<fmt::Result>,
 }
 
 /// Most entries that a line shows.
 const SHOWN: usize = 6;
 
-impl Display for Entries<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self.data.chunks(usize::from(self.length).max(1));
-        let count = entries.len();
-        for (n, entry) in entries.take(SHOWN).enumerate() {
-            f.write_str(if n == 0 { "" } else { ", " })?;
-            (self.print)(f, entry).unwrap_or_else(|| write!(f, "{}", Hex(entry)))?;
-        }
-        if count > SHOWN { write!(f, ", … ({count} in all)") } else { Ok(()) }
+/// Octets, and the text that they are if they are one.
+fn write_value(out: &mut String, value: &[u8]) {
+    if value.is_empty() {
+        out.push_str("(empty)");
+        return;
+    }
+    text::octets(out, value);
+    // Two letters are more likely a number.
+    if let 3..=32 = value.len()
+        && let Ok(text) = std::str::from_utf8(value)
+        && !text.contains(char::is_control)
+    {
+        let _ = write!(out, " {text:?}");
     }
 }
 
-fn information(f: &mut fmt::Formatter<'_>, entry: &[u8]) -> Option<fmt::Result> {
+fn information(out: &mut String, entry: &[u8]) -> Option<()> {
     let (handle, uuid) = handle(entry)?;
-    Some(write!(f, "0x{handle:04X} {}", Named(Uuid::from_wire(uuid)?)))
+    let uuid = Uuid::from_wire(uuid)?;
+    text::hex16(out, handle);
+    out.push(' ');
+    super::attributes::write_uuid(uuid, out);
+    Some(())
 }
 
-fn group(f: &mut fmt::Formatter<'_>, entry: &[u8]) -> Option<fmt::Result> {
+fn group(out: &mut String, entry: &[u8]) -> Option<()> {
     let (start, rest) = handle(entry)?;
     let (end, uuid) = handle(rest)?;
-    Some(write!(f, "0x{start:04X}-0x{end:04X} {}", NamedOctets(uuid)))
+    span(out, start, end);
+    out.push(' ');
+    text::uuid(out, uuid);
+    Some(())
 }
 
-fn include(f: &mut fmt::Formatter<'_>, entry: &[u8]) -> Option<fmt::Result> {
+fn include(out: &mut String, entry: &[u8]) -> Option<()> {
     let (at, rest) = handle(entry)?;
     let (start, rest) = handle(rest)?;
     let (end, uuid) = handle(rest)?;
+    text::hex16(out, at);
+    out.push(' ');
+    span(out, start, end);
     // A 128-bit UUID is left out ([Vol 3] Part G, 3.2).
-    let uuid = if uuid.is_empty() { String::new() } else { format!(" {}", NamedOctets(uuid)) };
-    Some(write!(f, "0x{at:04X} 0x{start:04X}-0x{end:04X}{uuid}"))
+    if !uuid.is_empty() {
+        out.push(' ');
+        text::uuid(out, uuid);
+    }
+    Some(())
 }
 
-fn characteristic(f: &mut fmt::Formatter<'_>, entry: &[u8]) -> Option<fmt::Result> {
+fn characteristic(out: &mut String, entry: &[u8]) -> Option<()> {
     let (at, rest) = handle(entry)?;
     let (&properties, rest) = rest.split_first()?;
     let (value, uuid) = handle(rest)?;
-    let (uuid, properties) = (Named(Uuid::from_wire(uuid)?), Properties(properties));
-    Some(write!(f, "0x{at:04X} {uuid} at 0x{value:04X} ({properties})"))
+    let uuid = Uuid::from_wire(uuid)?;
+    text::hex16(out, at);
+    out.push(' ');
+    super::attributes::write_uuid(uuid, out);
+    out.push_str(" at ");
+    text::hex16(out, value);
+    let _ = write!(out, " ({})", Properties(properties));
+    Some(())
 }
 
-fn value(f: &mut fmt::Formatter<'_>, entry: &[u8]) -> Option<fmt::Result> {
+fn value(out: &mut String, entry: &[u8]) -> Option<()> {
     let (handle, value) = handle(entry)?;
-    Some(write!(f, "0x{handle:04X} {}", Value(value)))
+    text::hex16(out, handle);
+    out.push(' ');
+    write_value(out, value);
+    Some(())
+}
+
+fn span(out: &mut String, start: u16, end: u16) {
+    text::hex16(out, start);
+    out.push('-');
+    text::hex16(out, end);
 }
 
 fn handle(octets: &[u8]) -> Option<(u16, &[u8])> {

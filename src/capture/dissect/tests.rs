@@ -1,7 +1,7 @@
 //! Golden lines: what a person reads of packets as they are on the wire.
 
 use super::*;
-use crate::capture::Timestamp;
+use crate::capture::{Kind, Timestamp};
 
 fn record(direction: Direction, octets: Vec<u8>) -> Record {
     Record::packet(Timestamp::UNIX_EPOCH, direction, &HciPacket::new(octets).expect("whole"))
@@ -38,13 +38,13 @@ fn discovery_reads_as_names_and_handles() {
         got,
         [
             "ACL 0x0040 ATT_READ_BY_GROUP_TYPE_REQ 0x0001-0xFFFF Primary Service",
-            "ACL 0x0040 ATT_READ_BY_GROUP_TYPE_RSP 0x0001-0x0005 GAP, 0x0006-0xFFFF Heart Rate",
+            "ACL 0x0040 ATT_READ_BY_GROUP_TYPE_RSP 0x0001-0x0005 GAP, 0x0006-0xFFFF Heart Rate, 0.0 ms",
             "ACL 0x0040 ATT_READ_BY_TYPE_REQ 0x0001-0x0005 Characteristic",
-            "ACL 0x0040 ATT_READ_BY_TYPE_RSP 0x0002 Device Name at 0x0003 (read)",
+            "ACL 0x0040 ATT_READ_BY_TYPE_RSP 0x0002 Device Name at 0x0003 (read), 0.0 ms",
             "ACL 0x0040 ATT_READ_BY_TYPE_REQ 0x0003-0x0005 Include",
-            "ACL 0x0040 ATT_ERROR_RSP to ATT_READ_BY_TYPE_REQ of 0x0003: Attribute Not Found (0x0A)",
+            "ACL 0x0040 ATT_ERROR_RSP to ATT_READ_BY_TYPE_REQ of 0x0003: Attribute Not Found (0x0A), 0.0 ms",
             "ACL 0x0040 ATT_FIND_INFORMATION_REQ 0x0004-0x0005",
-            "ACL 0x0040 ATT_FIND_INFORMATION_RSP 0x0004 Client Characteristic Configuration, 0x0005 0x1234",
+            "ACL 0x0040 ATT_FIND_INFORMATION_RSP 0x0004 Client Characteristic Configuration, 0x0005 0x1234, 0.0 ms",
             "ACL 0x0040 ATT_FIND_BY_TYPE_VALUE_REQ 0x0001-0xFFFF Primary Service Heart Rate",
         ]
     );
@@ -67,10 +67,10 @@ fn values_have_their_handle_and_long_ones_are_cut() {
         got,
         [
             "ACL 0x0040 ATT_READ_REQ 0x0003",
-            "ACL 0x0040 ATT_READ_RSP of 0x0003 4852207374726170 \"HR strap\"",
+            "ACL 0x0040 ATT_READ_RSP of 0x0003 → 4852207374726170 \"HR strap\", 0.0 ms",
             "ACL 0x0040 ATT_READ_RSP 57",
             "ACL 0x0040 ATT_WRITE_REQ 0x0004 0100",
-            "ACL 0x0040 ATT_WRITE_RSP of 0x0004",
+            "ACL 0x0040 ATT_WRITE_RSP of 0x0004, 0.0 ms",
             "ACL 0x0040 ATT_WRITE_CMD 0x0004 (empty)",
             "ACL 0x0040 ATT_HANDLE_VALUE_NTF 0x0003 abababababababababababababababab… (40 octets)",
             "ACL 0x0040 ATT_PREPARE_WRITE_REQ 0x0003 from 16 0102",
@@ -79,10 +79,155 @@ fn values_have_their_handle_and_long_ones_are_cut() {
 }
 
 #[test]
+fn handles_have_the_names_that_discovery_gave_them() {
+    let at = |millis: i64, mut record: Record| {
+        record.time = Timestamp::from_micros(millis * 1_000);
+        record
+    };
+    let got = lines(&[
+        at(0, connected([1, 0, 0x70, 0xE7, 0xBA, 0xC0])),
+        att(Sent, b"\x08\x01\x00\xFF\xFF\x03\x28"),
+        att(Received, b"\x09\x07\x20\x00\x12\x21\x00\x19\x2A"),
+        att(Sent, b"\x04\x22\x00\x22\x00"),
+        att(Received, b"\x05\x01\x22\x00\x02\x29"),
+        at(100, att(Sent, b"\x0A\x21\x00")),
+        at(112, att(Received, b"\x0B\x64")),
+        att(Sent, b"\x12\x22\x00\x01\x00"),
+        att(Received, b"\x1B\x21\x00\x63"),
+        // The next link to the same device begins with what is known of it; one to another does not.
+        record(Received, b"\x04\x05\x04\x00\x40\x00\x13".to_vec()),
+        connected([1, 0, 0x70, 0xE7, 0xBA, 0xC0]),
+        att(Sent, b"\x0A\x21\x00"),
+        connected([2, 0, 0x70, 0xE7, 0xBA, 0xC0]),
+        att(Sent, b"\x0A\x21\x00"),
+        // Their handle 0x0021 is not ours.
+        att(Received, b"\x0A\x21\x00"),
+    ]);
+    let read = "ACL 0x0040 ATT_READ_REQ 0x0021";
+    assert_eq!(got[5], format!("{read} (Battery Level)"));
+    assert_eq!(got[6], "ACL 0x0040 ATT_READ_RSP of 0x0021 (Battery Level) → 64, 12 ms");
+    let cccd = "Battery Level: Client Characteristic Configuration";
+    assert_eq!(got[7], format!("ACL 0x0040 ATT_WRITE_REQ 0x0022 ({cccd}) 0100"));
+    assert_eq!(got[8], "ACL 0x0040 ATT_HANDLE_VALUE_NTF 0x0021 (Battery Level) 63");
+    assert_eq!(got[11], format!("{read} (Battery Level)"));
+    assert_eq!((&got[13][..], &got[14][..]), (read, read));
+}
+
+/// LE Connection Complete of link 0x0040.
+fn connected(address: [u8; 6]) -> Record {
+    let head = [0x04, 0x3E, 19, 0x01, 0, 0x40, 0, 0, 1];
+    record(Received, [&head[..], &address, &[24, 0, 0, 0, 0x2A, 0, 0]].concat())
+}
+
+/// One ACL packet of a link; `first` begins a frame.
+fn fragment(direction: Direction, link: u8, first: bool, data: &[u8]) -> Record {
+    let flags = if first { 0x20 } else { 0x10 };
+    record(direction, [&[0x02, link, flags, u8::try_from(data.len()).expect("short"), 0][..], data].concat())
+}
+
+#[test]
+fn fragments_of_several_links_and_both_ways_are_joined_apart() {
+    let got = lines(&[
+        fragment(Received, 1, true, b"\x05\x00\x04\x00\x1B\x07"),
+        fragment(Received, 2, true, b"\x04\x00\x04\x00\x1B"),
+        fragment(Sent, 1, true, b"\x04\x00\x04\x00\x52\x09"),
+        fragment(Received, 1, false, b"\x00\xAA\xBB"),
+        fragment(Sent, 1, false, b"\x00\xCC"),
+        fragment(Received, 2, false, b"\x08\x00\xDD"),
+    ]);
+    assert_eq!(got[0], "ACL 0x0001 L2CAP frame starts, 6 octets");
+    assert_eq!(got[3], "ACL 0x0001 ATT_HANDLE_VALUE_NTF 0x0007 aabb");
+    assert_eq!(got[4], "ACL 0x0001 ATT_WRITE_CMD 0x0009 cc");
+    assert_eq!(got[5], "ACL 0x0002 ATT_HANDLE_VALUE_NTF 0x0008 dd");
+}
+
+#[test]
+fn where_a_format_does_not_tell_the_way_the_boundary_flag_does() {
+    let mut request = att(Sent, b"\x0A\x03\x00");
+    request.data = [&[2, 0x40, 0x00][..], &request.data[3..]].concat().into();
+    let mut records = [request, att(Received, b"\x0A\x05\x00"), att(Received, b"\x0B\x01")];
+    records.iter_mut().for_each(|record| record.kind = Kind::Packet(None));
+    assert_eq!(lines(&records)[2], "ACL 0x0040 ATT_READ_RSP of 0x0003 → 01, 0.0 ms");
+}
+
+#[test]
+fn a_handle_on_which_makers_send_traces_is_no_link_unless_the_capture_says_so() {
+    let trace = record(Received, b"\x02\xDC\x2E\x07\x00\x03\x00\x04\x00\x0A\x03\x00".to_vec());
+    assert_eq!(lines(std::slice::from_ref(&trace)), ["Vendor diagnostics 0x0EDC 030004000a0300"]);
+    let mut link = connected([1, 0, 0x70, 0xE7, 0xBA, 0xC0]).data.to_vec();
+    link[5..7].copy_from_slice(&[0xDC, 0x0E]);
+    assert_eq!(lines(&[record(Received, link), trace])[1], "ACL 0x0EDC ATT_READ_REQ 0x0003");
+}
+
+#[test]
+fn a_packet_that_was_cut_shows_what_is_there() {
+    let cut = |mut record: Record, length: usize| {
+        record.data.truncate(length);
+        record
+    };
+    let got = lines(&[
+        cut(att(Received, b"\x1B\x07\x00\x01\x02\x03"), 13),
+        cut(record(Received, vec![4, 0x0E, 4, 1, 3, 0x0C, 0]), 2),
+        cut(connected([1, 0, 0x70, 0xE7, 0xBA, 0xC0]), 12),
+        att(Received, b"\x1B\x07\x00\x09"),
+    ]);
+    assert_eq!(got[0], "ACL 0x0040 ATT_HANDLE_VALUE_NTF 0x0007 01 (only 13 of 15 octets captured)");
+    assert_eq!(got[1], "040e (only 2 of 7 octets captured)");
+    assert_eq!(got[2], "LE Meta: malformed at octet 6 010040000001010070 (only 12 of 22 octets captured)");
+    assert!(got[3].ends_with("0x0007 09"), "{}", got[3]);
+}
+
+#[test]
+fn octets_that_are_no_packet_are_said_to_be_none() {
+    let raw = |octets: &'static [u8]| {
+        Record::new(Timestamp::UNIX_EPOCH, Kind::Packet(Some(Received)), octets.into())
+    };
+    let got = lines(&[raw(&[7, 1, 2]), raw(&[]), raw(&[4, 0x0E, 9, 1, 3, 0x0C, 0])]);
+    assert_eq!(got[0], "0x07 is no HCI packet indicator 070102");
+    assert_eq!(got[1], "the packet ends inside its header (0 octets)");
+    assert_eq!(
+        got[2],
+        "Command Complete Reset ncmd=1 status=Success (malformed: the header announces 9 octets and 4 follow)"
+    );
+}
+
+#[test]
+fn speech_and_streams_have_their_headers_and_notes_their_text() {
+    let note = |kind, text: &'static [u8]| Record::new(Timestamp::UNIX_EPOCH, kind, text.into());
+    let got = lines(&[
+        record(Received, vec![3, 0x41, 0x10, 2, 0xAB, 0xCD]),
+        record(Sent, vec![5, 0x60, 0x60, 10, 0, 1, 0, 0, 0, 7, 0, 2, 0, 0xEE, 0xFF]),
+        note(Kind::Note, b"Linux version\x1b[2J\n\0"),
+        note(Kind::Monitor(13), b"\x06\x05bt d\0battery\0"),
+        note(Kind::Monitor(0), b"\x00\x01\x06\x05\x04\x03\x02\x01hci0\0\0\0\0"),
+        note(Kind::Monitor(99), b"\x01"),
+        note(Kind::PacketLogger(0xF7), b"hello"),
+    ]);
+    assert_eq!(got[0], "SCO 0x0041 abcd");
+    assert_eq!(got[1], "ISO 0x0060 sequence=7 sdu_length=2 time_stamp=1 eeff");
+    assert_eq!(got[2], "Note: Linux version\u{FFFD}[2J");
+    assert_eq!(got[3], "User Logging bt d: battery");
+    assert_eq!(got[4], "New Index 01:02:03:04:05:06 hci0");
+    assert_eq!(got[5], "Monitor record 0x0063 01");
+    assert_eq!(got[6], "PacketLogger record 0xF7: hello");
+}
+
+#[test]
+fn what_is_remembered_is_bounded() {
+    let mut dissector = Dissector::default();
+    for handle in 0..=0x0EFF_u16 {
+        let [low, high] = handle.to_le_bytes();
+        dissector.line(&record(Received, vec![2, low, high | 0x20, 6, 0, 9, 0, 4, 0, 1, 2]));
+        dissector.line(&record(Sent, vec![1, low, high, 0]));
+    }
+    assert!(dissector.links.len() <= 256 && dissector.commands.len() <= MOST_COMMANDS);
+}
+
+#[test]
 fn a_request_of_the_peer_is_not_taken_for_ours() {
     let got =
         lines(&[att(Sent, b"\x0A\x03\x00"), att(Received, b"\x0A\x09\x00"), att(Received, b"\x0B\x01")]);
-    assert_eq!(got[2], "ACL 0x0040 ATT_READ_RSP of 0x0003 01");
+    assert_eq!(got[2], "ACL 0x0040 ATT_READ_RSP of 0x0003 → 01, 0.0 ms");
 }
 
 #[test]
@@ -110,13 +255,6 @@ fn advertising_reads_as_what_it_says() {
         ["LE Advertising Report C0:BA:E7:70:00:01/random -50 dBm ADV_IND: Flags 0x06, services \
           [Heart Rate], Complete Local Name \"HR strap\""]
     );
-}
-
-#[test]
-fn long_runs_of_octets_are_cut_whichever_case_they_have() {
-    let run = "AB".repeat(25);
-    assert_eq!(shortened(&format!("x {run}, y")), format!("x {}… (25 octets), y", "AB".repeat(16)));
-    assert_eq!(shortened(&run[2..]), run[2..], "24 octets are shown");
 }
 
 /// Two parts of a chain, cut in the middle of the second AD structure.

@@ -8,6 +8,11 @@ use crate::hci::{AddressType, CompletedPackets, ConnectionHandle, ErrorCode, Opc
 crate::coded_table! {
     /// An HCI event ([Vol 4] Part E, 7.7).
     pub enum Event, front;
+    /// [Vol 4] Part E, 7.7.3. Of BR/EDR: captures of phones and computers have it.
+    0x03 "Connection Complete" ConnectionComplete {
+        status: ErrorCode, connection_handle: ConnectionHandle, bd_addr: BdAddr, link_type: u8,
+        encryption_enabled: u8
+    };
     /// [Vol 4] Part E, 7.7.5.
     0x05 "Disconnection Complete" DisconnectionComplete {
         status: ErrorCode, connection_handle: ConnectionHandle, reason: ErrorCode

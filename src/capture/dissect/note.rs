@@ -1,0 +1,85 @@
+//! Records that are no packets: what monitors and loggers say beside the traffic.
+
+use super::text;
+use crate::capture::{Kind, Record};
+use crate::{BdAddr, assigned, open_enum};
+use std::fmt::Write;
+
+open_enum! {
+    /// What a record of the Linux monitor is. Packets have opcodes too, but come as packets.
+    pub struct MonitorOpcode(u16) {
+        NewIndex = 0 "New Index",
+        DeleteIndex = 1 "Delete Index",
+        OpenIndex = 8 "Open Index",
+        CloseIndex = 9 "Close Index",
+        IndexInfo = 10 "Index Info",
+        VendorDiagnostics = 11 "Vendor Diagnostics",
+        SystemNote = 12 "System Note",
+        UserLogging = 13 "User Logging",
+        ControlOpen = 14 "Control Open",
+        ControlClose = 15 "Control Close",
+        ControlCommand = 16 "Control Command",
+        ControlEvent = 17 "Control Event",
+    }
+}
+
+/// The line of a record that is no packet.
+pub(super) fn line(out: &mut String, record: &Record) {
+    let data = &record.data[..];
+    match record.kind {
+        Kind::Packet(_) => {}
+        Kind::Note => {
+            out.push_str("Note: ");
+            printable(out, data);
+        }
+        Kind::PacketLogger(kind) => {
+            let _ = write!(out, "PacketLogger record 0x{kind:02X}: ");
+            printable(out, data);
+        }
+        Kind::Monitor(opcode) => {
+            let opcode = MonitorOpcode(opcode);
+            match opcode.name() {
+                Some(name) => out.push_str(name),
+                None => {
+                    let _ = write!(out, "Monitor record {opcode}");
+                }
+            }
+            out.push(' ');
+            monitor(out, opcode, data);
+        }
+    }
+}
+
+fn monitor(out: &mut String, opcode: MonitorOpcode, data: &[u8]) {
+    match (opcode, data) {
+        (MonitorOpcode::NewIndex, [_, _, a, b, c, d, e, f, name @ ..]) => {
+            text::address(out, BdAddr([*a, *b, *c, *d, *e, *f]));
+            out.push(' ');
+            printable(out, name);
+        }
+        (MonitorOpcode::IndexInfo, [a, b, c, d, e, f, m, n, ..]) => {
+            text::address(out, BdAddr([*a, *b, *c, *d, *e, *f]));
+            let company = u16::from_le_bytes([*m, *n]);
+            let _ = write!(out, " manufacturer {}", assigned::company_name(company).unwrap_or("unknown"));
+        }
+        (MonitorOpcode::UserLogging, [_, length, rest @ ..]) => {
+            let (program, message) = rest.split_at(usize::from(*length).min(rest.len()));
+            printable(out, program);
+            out.push_str(": ");
+            printable(out, message);
+        }
+        (MonitorOpcode::SystemNote, text) => printable(out, text),
+        (_, data) => text::octets(out, data),
+    }
+}
+
+/// Text that somebody else wrote, without its end marks and without what would move the cursor.
+fn printable(out: &mut String, octets: &[u8]) {
+    for c in String::from_utf8_lossy(octets).trim_end_matches(['\0', '\n', '\r']).chars() {
+        match c {
+            '\n' | '\r' | '\t' => out.push(' '),
+            c if c.is_control() => out.push('\u{FFFD}'),
+            c => out.push(c),
+        }
+    }
+}
