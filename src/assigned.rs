@@ -1,10 +1,11 @@
 //! Assigned numbers: the names of companies, UUIDs, appearances and the like, and the UUIDs of names.
 //!
 //! The tables in `src/assigned/` say their source and date in their heads; `tools/assigned.py` renews them.
-//! They are searched where they lie: nothing is built at start-up and no look-up allocates. A number without
-//! a name is `None`, never an error. Names are for people: no code may depend on one.
+//! They are searched where they lie, by an index of their lines that is made when a table is first asked; no
+//! look-up after that allocates. A number without a name is `None`, never an error. Names are for people: no
+//! code may depend on one.
 
-use std::cmp::Ordering;
+use std::sync::OnceLock;
 
 use crate::uuid::Uuid;
 
@@ -98,7 +99,11 @@ pub fn descriptor(name: &str) -> Option<Uuid> {
 }
 
 /// Lines `key TAB name [TAB identifier]` after a head of `#` lines, sorted by a hexadecimal key of one width.
-struct Table(&'static str);
+struct Table {
+    text: &'static str,
+    /// Where its lines begin.
+    lines: OnceLock<Vec<u32>>,
+}
 
 impl Table {
     const fn new(text: &'static str) -> Self {
@@ -110,7 +115,7 @@ impl Table {
             }
             start += 1;
         }
-        Self(text.split_at(start).1)
+        Self { text: text.split_at(start).1, lines: OnceLock::new() }
     }
 
     fn name8(&self, key: u8) -> Option<&'static str> {
@@ -128,25 +133,12 @@ impl Table {
         self.name(&text)
     }
 
-    /// Binary search: `low` and `high` are always the beginnings of lines.
     fn name<const WIDTH: usize>(&self, key: &[u8; WIDTH]) -> Option<&'static str> {
-        let bytes = self.0.as_bytes();
-        let (mut low, mut high) = (0, bytes.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let line =
-                bytes.get(low..middle)?.iter().rposition(|&b| b == b'\n').map_or(low, |end| low + end + 1);
-            let cells = line + WIDTH;
-            match bytes.get(line..)?.first_chunk()?.cmp(key) {
-                Ordering::Equal => {
-                    let cells = self.0.get(cells..)?.strip_prefix('\t')?;
-                    return cells.split(['\t', '\n']).next();
-                }
-                Ordering::Less => low = cells + bytes.get(cells..)?.iter().position(|&b| b == b'\n')? + 1,
-                Ordering::Greater => high = line,
-            }
-        }
-        None
+        let line = |start: u32| self.text.get(usize::try_from(start).ok()?..);
+        let lines = self.lines.get_or_init(|| line_starts(self.text));
+        let found = lines.binary_search_by_key(&Some(key), |start| line(*start)?.as_bytes().first_chunk());
+        let cells = line(*lines.get(found.ok()?)?)?.get(WIDTH..)?.strip_prefix('\t')?;
+        cells.split(['\t', '\n']).next()
     }
 
     /// The UUID whose name or identifier is `wanted`, which may carry the `prefix` that the table leaves out.
@@ -156,7 +148,7 @@ impl Table {
             _ => wanted,
         };
         words(wanted).next()?;
-        self.0.lines().find_map(|line| {
+        self.text.lines().find_map(|line| {
             let mut cells = line.split('\t');
             let (key, name, id) = (cells.next()?, cells.next()?, cells.next()?);
             let last = id.strip_prefix("gap.").or_else(|| id.strip_prefix("gatt.")).unwrap_or(id);
@@ -168,6 +160,16 @@ impl Table {
             )?
         })
     }
+}
+
+fn line_starts(text: &str) -> Vec<u32> {
+    let mut at = 0;
+    let mut starts = Vec::with_capacity(text.len() / 24);
+    for line in text.split_inclusive('\n') {
+        starts.push(at);
+        at += u32::try_from(line.len()).unwrap_or(0);
+    }
+    starts
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -191,19 +193,19 @@ fn digit(value: u8) -> u8 {
     if value < 10 { b'0' + value } else { b'A' + value - 10 }
 }
 
-const COMPANIES: Table = Table::new(include_str!("assigned/companies.tsv"));
-const SERVICES: Table = Table::new(include_str!("assigned/services.tsv"));
-const CHARACTERISTICS: Table = Table::new(include_str!("assigned/characteristics.tsv"));
-const DESCRIPTORS: Table = Table::new(include_str!("assigned/descriptors.tsv"));
-const DECLARATIONS: Table = Table::new(include_str!("assigned/declarations.tsv"));
-const MEMBERS: Table = Table::new(include_str!("assigned/members.tsv"));
-const SDOS: Table = Table::new(include_str!("assigned/sdos.tsv"));
-const VENDOR_SERVICES: Table = Table::new(include_str!("assigned/vendor_services.tsv"));
-const VENDOR_CHARACTERISTICS: Table = Table::new(include_str!("assigned/vendor_characteristics.tsv"));
-const APPEARANCES: Table = Table::new(include_str!("assigned/appearances.tsv"));
-const AD_TYPES: Table = Table::new(include_str!("assigned/ad_types.tsv"));
-const URI_SCHEMES: Table = Table::new(include_str!("assigned/uri_schemes.tsv"));
-const CORE_VERSIONS: Table = Table::new(include_str!("assigned/core_versions.tsv"));
+static COMPANIES: Table = Table::new(include_str!("assigned/companies.tsv"));
+static SERVICES: Table = Table::new(include_str!("assigned/services.tsv"));
+static CHARACTERISTICS: Table = Table::new(include_str!("assigned/characteristics.tsv"));
+static DESCRIPTORS: Table = Table::new(include_str!("assigned/descriptors.tsv"));
+static DECLARATIONS: Table = Table::new(include_str!("assigned/declarations.tsv"));
+static MEMBERS: Table = Table::new(include_str!("assigned/members.tsv"));
+static SDOS: Table = Table::new(include_str!("assigned/sdos.tsv"));
+static VENDOR_SERVICES: Table = Table::new(include_str!("assigned/vendor_services.tsv"));
+static VENDOR_CHARACTERISTICS: Table = Table::new(include_str!("assigned/vendor_characteristics.tsv"));
+static APPEARANCES: Table = Table::new(include_str!("assigned/appearances.tsv"));
+static AD_TYPES: Table = Table::new(include_str!("assigned/ad_types.tsv"));
+static URI_SCHEMES: Table = Table::new(include_str!("assigned/uri_schemes.tsv"));
+static CORE_VERSIONS: Table = Table::new(include_str!("assigned/core_versions.tsv"));
 
 #[cfg(test)]
 mod tests {
@@ -285,23 +287,23 @@ mod tests {
     #[test]
     fn every_line_of_every_table_is_found() {
         let tables = [
-            (COMPANIES, 4000),
-            (SERVICES, 75),
-            (CHARACTERISTICS, 500),
-            (DESCRIPTORS, 24),
-            (DECLARATIONS, 4),
-            (MEMBERS, 690),
-            (SDOS, 17),
-            (VENDOR_SERVICES, 50),
-            (VENDOR_CHARACTERISTICS, 190),
-            (APPEARANCES, 340),
-            (AD_TYPES, 50),
-            (URI_SCHEMES, 186),
-            (CORE_VERSIONS, 17),
+            (&COMPANIES, 4000),
+            (&SERVICES, 75),
+            (&CHARACTERISTICS, 500),
+            (&DESCRIPTORS, 24),
+            (&DECLARATIONS, 4),
+            (&MEMBERS, 690),
+            (&SDOS, 17),
+            (&VENDOR_SERVICES, 50),
+            (&VENDOR_CHARACTERISTICS, 190),
+            (&APPEARANCES, 340),
+            (&AD_TYPES, 50),
+            (&URI_SCHEMES, 186),
+            (&CORE_VERSIONS, 17),
         ];
         for (table, at_least) in tables {
             let mut count = 0;
-            for line in table.0.lines() {
+            for line in table.text.lines() {
                 let (key, rest) = line.split_once('\t').expect("a key and a name");
                 let found = match key.len() {
                     2 => table.name8(u8::from_str_radix(key, 16).expect("a number")),

@@ -25,35 +25,35 @@ pub(super) fn octets(out: &mut String, octets: &[u8]) {
 }
 
 fn digits(out: &mut String, octets: &[u8]) {
-    out.reserve(2 * octets.len());
-    for octet in octets {
-        digit(out, LOWER, octet >> 4);
-        digit(out, LOWER, octet & 0x0F);
+    // A piece at a time onto the stack: a push for each digit would check the room each time.
+    for piece in octets.chunks(LONG) {
+        let mut text = [0; 2 * LONG];
+        for (pair, octet) in text.chunks_exact_mut(2).zip(piece) {
+            pair.copy_from_slice(&pair_of(LOWER, *octet));
+        }
+        push(out, &text[..2 * piece.len()]);
     }
 }
 
 /// A 16-bit number as `0x0040`.
 pub(super) fn hex16(out: &mut String, number: u16) {
-    out.push_str("0x");
-    for octet in number.to_be_bytes() {
-        hex8(out, octet);
-    }
+    let [high, low] = number.to_be_bytes();
+    let ([a, b], [c, d]) = (pair_of(UPPER, high), pair_of(UPPER, low));
+    push(out, &[b'0', b'x', a, b, c, d]);
 }
 
 /// Two digits in capitals.
 pub(super) fn hex8(out: &mut String, octet: u8) {
-    digit(out, UPPER, octet >> 4);
-    digit(out, UPPER, octet & 0x0F);
+    push(out, &pair_of(UPPER, octet));
 }
 
 /// An address as `C0:BA:E7:70:00:01`.
 pub(super) fn address(out: &mut String, address: BdAddr) {
-    for (n, octet) in address.0.iter().rev().enumerate() {
-        if n > 0 {
-            out.push(':');
-        }
-        hex8(out, *octet);
+    let mut text = [b':'; 17];
+    for (pair, octet) in text.chunks_mut(3).zip(address.0.iter().rev()) {
+        pair[..2].copy_from_slice(&pair_of(UPPER, *octet));
     }
+    push(out, &text);
 }
 
 /// A number.
@@ -68,7 +68,7 @@ pub(super) fn decimal(out: &mut String, number: usize) {
             break;
         }
     }
-    digits[at..].iter().for_each(|digit| out.push(char::from(*digit)));
+    push(out, &digits[at..]);
 }
 
 /// A number with its sign.
@@ -112,8 +112,13 @@ pub(super) fn shorten(out: &mut String, from: usize) {
     out.push_str(rest);
 }
 
-fn digit(out: &mut String, alphabet: &[u8; 16], value: u8) {
-    out.push(char::from(alphabet[usize::from(value & 0x0F)]));
+fn pair_of(alphabet: &[u8; 16], octet: u8) -> [u8; 2] {
+    [alphabet[usize::from(octet >> 4)], alphabet[usize::from(octet & 0x0F)]]
+}
+
+/// Appends what is made of ASCII alone.
+fn push(out: &mut String, ascii: &[u8]) {
+    out.push_str(std::str::from_utf8(ascii).unwrap_or_default());
 }
 
 #[cfg(test)]
