@@ -1,14 +1,16 @@
 //! How octets become values and values octets: one trait, the primitives, and the macros that turn a
-//! declaration in wire order into a struct with parser, emitter and one-line print.
+//! declaration in wire order into a struct with parser, emitter, and what a line, a tree and JSON are made from.
 //!
 //! Parsing borrows from the packet and never allocates. What must outlive the packet is promoted with
 //! `Bytes::slice_ref` by whoever keeps it. All integers are little-endian ([Vol 4] Part E, 5.2).
 
 mod list;
 mod macros;
+pub mod show;
 
 pub use list::{List, Tail};
 
+use self::show::Show;
 use crate::BdAddr;
 use bytes::{BufMut, BytesMut};
 use nom::IResult;
@@ -28,11 +30,8 @@ pub trait Field<'a>: Sized {
     fn parse(input: &'a [u8]) -> Parsed<'a, Self>;
     /// Appends the value.
     fn emit(&self, out: &mut BytesMut);
-    /// Writes the value for people, without a line break and without key material.
-    ///
-    /// # Errors
-    /// Those of the formatter.
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    /// Says what the value is made of; key material says only that it is there.
+    fn show(&self, to: &mut dyn Show);
 }
 
 /// Where and in what the octets stopped making sense.
@@ -74,13 +73,6 @@ pub(crate) fn whole<'a, T: Field<'a>>(what: &'static str, octets: &'a [u8]) -> R
     }
 }
 
-/// A name and the value's fields.
-pub(crate) fn print_named<'a>(f: &mut fmt::Formatter<'_>, name: &str, value: &impl Field<'a>) -> fmt::Result {
-    f.write_str(name)?;
-    f.write_str(" ")?;
-    value.print(f)
-}
-
 /// The failure of a parser at this place.
 pub(crate) fn malformed<T>(input: &[u8]) -> Parsed<'_, T> {
     Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Verify)))
@@ -102,7 +94,7 @@ macro_rules! integers {
             #[inline]
             fn parse(input: &'a [u8]) -> Parsed<'a, Self> { $parse(input) }
             fn emit(&self, out: &mut BytesMut) { out.$put(*self) }
-            fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "{self}") }
+            fn show(&self, to: &mut dyn Show) { to.number((*self).into()) }
         }
     )* }
 }
@@ -112,7 +104,20 @@ integers! {
     u16, le_u16, put_u16_le;
     i16, le_i16, put_i16_le;
     u32, le_u32, put_u32_le;
-    u64, le_u64, put_u64_le;
+}
+
+/// Eight octets are a mask or a random number wherever they stand: nobody counts with them.
+impl<'a> Field<'a> for u64 {
+    #[inline]
+    fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
+        le_u64(input)
+    }
+    fn emit(&self, out: &mut BytesMut) {
+        out.put_u64_le(*self);
+    }
+    fn show(&self, to: &mut dyn Show) {
+        to.hex(*self, size_of::<Self>());
+    }
 }
 
 /// A three-octet integer; the upper octet of the `u32` is never sent.
@@ -127,8 +132,8 @@ impl<'a> Field<'a> for U24 {
     fn emit(&self, out: &mut BytesMut) {
         out.put_slice(&self.0.to_le_bytes()[..3]);
     }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+    fn show(&self, to: &mut dyn Show) {
+        to.number(self.0.into());
     }
 }
 
@@ -154,7 +159,7 @@ impl<T> From<T> for HexInt<T> {
     }
 }
 
-impl<'a, T: Field<'a> + fmt::UpperHex> Field<'a> for HexInt<T> {
+impl<'a, T: Field<'a> + Copy + Into<u64>> Field<'a> for HexInt<T> {
     #[inline]
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         T::parse(input).map(|(rest, n)| (rest, Self(n)))
@@ -162,8 +167,8 @@ impl<'a, T: Field<'a> + fmt::UpperHex> Field<'a> for HexInt<T> {
     fn emit(&self, out: &mut BytesMut) {
         self.0.emit(out);
     }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+    fn show(&self, to: &mut dyn Show) {
+        to.hex(self.0.into(), size_of::<T>());
     }
 }
 
@@ -175,8 +180,8 @@ impl<'a> Field<'a> for BdAddr {
     fn emit(&self, out: &mut BytesMut) {
         out.put_slice(&self.0);
     }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+    fn show(&self, to: &mut dyn Show) {
+        to.address(*self);
     }
 }
 
@@ -189,8 +194,8 @@ impl<'a, const N: usize> Field<'a> for [u8; N] {
     fn emit(&self, out: &mut BytesMut) {
         out.put_slice(self);
     }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Hex(self))
+    fn show(&self, to: &mut dyn Show) {
+        to.octets(self);
     }
 }
 
@@ -206,8 +211,8 @@ impl<'a, const N: usize> Field<'a> for &'a [u8; N] {
     fn emit(&self, out: &mut BytesMut) {
         out.put_slice(*self);
     }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Hex(*self))
+    fn show(&self, to: &mut dyn Show) {
+        to.octets(*self);
     }
 }
 
@@ -229,8 +234,8 @@ impl<'a, const N: usize> Field<'a> for Secret<'a, N> {
     fn emit(&self, out: &mut BytesMut) {
         out.put_slice(self.0);
     }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<secret>")
+    fn show(&self, to: &mut dyn Show) {
+        to.secret();
     }
 }
 
@@ -267,8 +272,8 @@ impl<'a, const MAX: usize> Field<'a> for Prefixed<'a, MAX> {
         out.put_u8(u8::try_from(self.0.len()).unwrap_or(u8::MAX));
         out.put_slice(self.0);
     }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Hex(self.0))
+    fn show(&self, to: &mut dyn Show) {
+        to.octets(self.0);
     }
 }
 
@@ -291,8 +296,8 @@ impl<'a> Field<'a> for Rest<'a> {
     fn emit(&self, out: &mut BytesMut) {
         out.put_slice(self.0);
     }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Hex(self.0))
+    fn show(&self, to: &mut dyn Show) {
+        to.octets(self.0);
     }
 }
 

@@ -78,6 +78,6 @@ struct Returned<'a>(Opcode, &'a [u8]);
 
 impl fmt::Display for Returned<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.print_return(f, self.1)
+        baretooth::codec::show::display(f, |to| self.0.show_return(self.1, to))
     }
 }

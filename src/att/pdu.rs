@@ -1,6 +1,7 @@
 //! ATT PDUs ([Vol 3] Part F, 3.4), each declared once.
 
 use crate::att::AttError;
+use crate::codec::show::Show;
 use crate::codec::{Field, HexInt, ParseError, Rest, Tail};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
@@ -30,8 +31,8 @@ impl<'a> Field<'a> for LengthValue<'a> {
         self.length.emit(out);
         self.value.emit(out);
     }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.value.print(f)
+    fn show(&self, to: &mut dyn Show) {
+        self.value.show(to);
     }
 }
 
@@ -186,7 +187,10 @@ impl fmt::Debug for AttOpcode {
     }
 }
 
-crate::number_field!(AttOpcode(u8));
+crate::number_field!(AttOpcode(u8), |it, to| match it.name() {
+    None if to.in_words(&it) => {}
+    name => to.named(it.0.into(), 1, name),
+});
 
 impl<'a> AttPdu<'a> {
     /// Reads a whole PDU, opcode first.

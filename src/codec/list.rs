@@ -3,6 +3,7 @@
 //! A list on the wire stays octets until somebody walks it. Walking ends at the first group that is not whole,
 //! so one lying count or length costs only what stands behind it.
 
+use super::show::{ListHead, Show};
 use super::{Field, Parsed, malformed};
 use bytes::{BufMut, BytesMut};
 use std::fmt;
@@ -106,12 +107,9 @@ impl<'a, T: Field<'a> + Copy, const PER_BIT: bool> Field<'a> for List<'a, T, PER
         out.put_u8(self.lead);
         self.items.emit(out);
     }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if PER_BIT {
-            write!(f, "0x{:02X}", self.lead)?;
-        }
-        print_items(f, self.iter())?;
-        if self.is_complete() { Ok(()) } else { write!(f, " of {} (malformed)", self.announced()) }
+    fn show(&self, to: &mut dyn Show) {
+        let mask = PER_BIT.then_some(self.lead);
+        show_items(to, ListHead { mask, announced: Some(self.announced()) }, self.iter());
     }
 }
 
@@ -151,21 +149,20 @@ impl<'a, T: Field<'a> + Copy> Field<'a> for Tail<'a, T> {
     fn emit(&self, out: &mut BytesMut) {
         self.0.emit(out);
     }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        print_items(f, self.iter())
+    fn show(&self, to: &mut dyn Show) {
+        show_items(to, ListHead::default(), self.iter());
     }
 }
 
-fn print_items<'a, T: Field<'a> + Copy>(
-    f: &mut fmt::Formatter<'_>,
-    items: impl Iterator<Item = T>,
-) -> fmt::Result {
-    f.write_str("[")?;
-    for (n, item) in items.enumerate() {
-        f.write_str(if n == 0 { "" } else { "; " })?;
-        item.print(f)?;
+fn show_items<'a, T: Field<'a> + Copy>(to: &mut dyn Show, head: ListHead, items: impl Iterator<Item = T>) {
+    to.begin_list(head);
+    let mut there = 0;
+    for item in items {
+        to.item(there);
+        item.show(to);
+        there += 1;
     }
-    f.write_str("]")
+    to.end_list(head, there);
 }
 
 impl<'a, T: Field<'a> + Copy + PartialEq, const PER_BIT: bool> PartialEq for List<'a, T, PER_BIT> {

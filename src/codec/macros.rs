@@ -2,7 +2,7 @@
 //! [`open_enum!`](crate::open_enum) for numbers with names, [`coded_table!`](crate::coded_table) for PDUs by code.
 
 /// A struct whose fields stand on the wire in the order they are written; gives it
-/// [`Field`](crate::codec::Field) and a one-line `Display`.
+/// [`Field`](crate::codec::Field) (parser, emitter, and what line, tree and JSON are made from) and a one-line `Display`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! layout {
@@ -14,7 +14,17 @@ macro_rules! layout {
         $crate::layout!(@field $name [$($life)?] { $($field : $type),* });
         impl $(<$life>)? std::fmt::Display for $name $(<$life>)? {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                $crate::codec::Field::print(self, f)
+                $crate::codec::show::display(f, |to| $crate::codec::Field::show(self, to))
+            }
+        }
+        impl $(<$life>)? $name $(<$life>)? {
+            /// What it is made of, without the beginning and end of a structure.
+            #[allow(dead_code)] // used where a table shows it
+            pub(crate) fn show_fields(&self, _to: &mut dyn $crate::codec::show::Show) {
+                $(
+                    _to.field(stringify!($field));
+                    $crate::codec::Field::show(&self.$field, _to);
+                )*
             }
         }
     };
@@ -30,24 +40,20 @@ macro_rules! layout {
             fn emit(&self, _out: &mut bytes::BytesMut) {
                 $($crate::codec::Field::emit(&self.$field, _out);)*
             }
-            fn print(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                let _separator = "";
-                $(
-                    write!(_f, concat!("{}", stringify!($field), "="), _separator)?;
-                    $crate::codec::Field::print(&self.$field, _f)?;
-                    let _separator = " ";
-                )*
-                Ok(())
+            fn show(&self, to: &mut dyn $crate::codec::show::Show) {
+                to.begin();
+                self.show_fields(to);
+                to.end();
             }
         }
     };
 }
 
-/// Gives a newtype around an integer its place on the wire: sent as the integer, printed by its `Display`.
+/// Gives a newtype around an integer its place on the wire: sent as the integer, shown by the function behind it.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! number_field {
-    ($name:ident($int:ty)) => {
+    ($name:ident($int:ty), $show:expr) => {
         impl<'a> $crate::codec::Field<'a> for $name {
             #[inline]
             fn parse(input: &'a [u8]) -> $crate::codec::Parsed<'a, Self> {
@@ -56,8 +62,9 @@ macro_rules! number_field {
             fn emit(&self, out: &mut bytes::BytesMut) {
                 $crate::codec::Field::emit(&self.0, out);
             }
-            fn print(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                std::fmt::Display::fmt(self, f)
+            fn show(&self, to: &mut dyn $crate::codec::show::Show) {
+                let show: fn(Self, &mut dyn $crate::codec::show::Show) = $show;
+                show(*self, to);
             }
         }
     };
@@ -100,7 +107,7 @@ macro_rules! open_enum {
             }
         }
 
-        $crate::number_field!($name($int));
+        $crate::number_field!($name($int), |it, to| to.named(it.0.into(), size_of::<$int>(), it.name()));
     };
 }
 
@@ -174,14 +181,27 @@ macro_rules! coded_table {
             }
         }
 
-        impl std::fmt::Display for $enum<'_> {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        impl $enum<'_> {
+            /// Says what it is made of: its code, its name, its fields.
+            pub fn show(&self, to: &mut dyn $crate::codec::show::Show) {
                 match self {
-                    $(Self::$name(event) => $crate::codec::print_named(f, $text, event),)*
+                    $(Self::$name(event) => {
+                        to.begin_named(stringify!($enum), $code, 1, Some($text));
+                        event.show_fields(to);
+                    })*
                     Self::Unknown { code, parameters } => {
-                        write!(f, concat!(stringify!($enum), " 0x{:02X} {}"), code, $crate::codec::Hex(parameters))
+                        to.begin_named(stringify!($enum), (*code).into(), 1, None);
+                        to.body("parameters");
+                        to.octets(parameters);
                     }
                 }
+                to.end();
+            }
+        }
+
+        impl std::fmt::Display for $enum<'_> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::codec::show::display(f, |to| self.show(to))
             }
         }
     };

@@ -1,6 +1,7 @@
 //! HCI commands ([Vol 4] Part E, 5.4.1): one row of `command/table.rs` declares each.
 
-use crate::codec::{Field, Hex, ParseError, parse_front, print_named, whole};
+use crate::codec::show::{self, Show};
+use crate::codec::{Field, ParseError, parse_front, whole};
 use crate::hci::{ConnectionHandle, ErrorCode};
 use crate::layout;
 use crate::transports::{HciPacket, PacketError};
@@ -19,14 +20,18 @@ impl Opcode {
     pub const fn is_vendor_specific(self) -> bool {
         self.0 >> 10 == 0x3F
     }
+
+    /// What it is of when it has no name.
+    const fn kind(self) -> &'static str {
+        if self.is_vendor_specific() { "vendor command" } else { "command" }
+    }
 }
 
 impl fmt::Display for Opcode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
             Some(name) => f.write_str(name),
-            None if self.is_vendor_specific() => write!(f, "vendor command 0x{:04X}", self.0),
-            None => write!(f, "command 0x{:04X}", self.0),
+            None => write!(f, "{} 0x{:04X}", self.kind(), self.0),
         }
     }
 }
@@ -37,7 +42,10 @@ impl fmt::Debug for Opcode {
     }
 }
 
-crate::number_field!(Opcode(u16));
+crate::number_field!(Opcode(u16), |it, to| match it.name() {
+    None if to.in_words(&it) => {}
+    name => to.named(it.0.into(), 2, name),
+});
 
 /// A command that the table knows.
 pub trait HciCommand<'a>: Field<'a> {
@@ -179,12 +187,21 @@ macro_rules! hci_commands {
             }
         }
 
-        impl fmt::Display for Command<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl Command<'_> {
+            /// Says what it is made of: its opcode, its name, its parameters.
+            pub fn show(&self, to: &mut dyn Show) {
                 match self {
-                    $(Self::$name(command) => print_named(f, $text, command),)*
-                    Self::Unknown { opcode, parameters } => write!(f, "{opcode} {}", Hex(parameters)),
+                    $(Self::$name(command) => {
+                        to.begin_named("command", $opcode, 2, Some($text));
+                        command.show_fields(to);
+                    })*
+                    Self::Unknown { opcode, parameters } => {
+                        to.begin_named(opcode.kind(), opcode.0.into(), 2, None);
+                        to.body("parameters");
+                        to.octets(parameters);
+                    }
                 }
+                to.end();
             }
         }
 
@@ -199,15 +216,12 @@ macro_rules! hci_commands {
                 match self.0 { $($opcode => hci_commands!(@bit $bit),)* _ => None }
             }
 
-            /// Writes return parameters for people: by the command's layout, or as octets when they do not
+            /// Says what the return parameters of this command are: by its layout, or as octets when they do not
             /// follow it (an answer that failed is often only its status).
-            ///
-            /// # Errors
-            /// Those of the formatter.
-            pub fn print_return(self, f: &mut fmt::Formatter<'_>, octets: &[u8]) -> fmt::Result {
+            pub fn show_return(self, octets: &[u8], to: &mut dyn Show) {
                 match self.0 {
-                    $($opcode => print_return::<hci_commands!(@return '_ $return)>(f, octets),)*
-                    _ => write!(f, "{}", Hex(octets)),
+                    $($opcode => show_return::<hci_commands!(@return '_ $return)>(octets, to),)*
+                    _ => show_octets(octets, to),
                 }
             }
         }
@@ -229,12 +243,37 @@ macro_rules! hci_commands {
 mod table;
 pub use table::*;
 
-fn print_return<'a, T: Field<'a>>(f: &mut fmt::Formatter<'_>, octets: &'a [u8]) -> fmt::Result {
-    match (parse_front::<T>("", octets), ErrorCode::parse(octets)) {
-        (Ok((value, _)), _) => value.print(f),
-        (Err(_), Ok((rest, status))) => write!(f, "status={status} {}", Hex(rest)),
-        (Err(_), Err(_)) => f.write_str("(empty)"),
+impl fmt::Display for Command<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show::display(f, |to| self.show(to))
     }
+}
+
+fn show_return<'a, T: Field<'a>>(octets: &'a [u8], to: &mut dyn Show) {
+    match (parse_front::<T>("", octets), octets.split_first()) {
+        (Ok((value, _)), _) => value.show(to),
+        (Err(_), Some((&status, rest))) => {
+            to.begin();
+            to.field("status");
+            ErrorCode(status).show(to);
+            to.body("parameters");
+            to.octets(rest);
+            to.end();
+        }
+        (Err(_), None) => {
+            if !to.in_words(&"(empty)") {
+                show_octets(octets, to);
+            }
+        }
+    }
+}
+
+/// Parameters of no known layout.
+fn show_octets(octets: &[u8], to: &mut dyn Show) {
+    to.begin();
+    to.body("parameters");
+    to.octets(octets);
+    to.end();
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! HCI events ([Vol 4] Part E, 5.4.4): one row of `event/table.rs` declares each.
 
 use crate::BdAddr;
+use crate::codec::show::Show;
 use crate::codec::{Field, Parsed, Prefixed};
 use crate::hci::{AddressType, Phy};
 use crate::layout;
 use crate::transports::{HciPacket, PacketError};
 use bytes::BytesMut;
-use std::fmt;
 
 layout! {
     /// One report of LE Advertising Report. `event_type` 0 is ADV_IND, 1 ADV_DIRECT_IND, 2 ADV_SCAN_IND,
@@ -102,8 +102,8 @@ impl<'a> Field<'a> for LeEvent<'a> {
         self.code().emit(out);
         self.emit_parameters(out);
     }
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+    fn show(&self, to: &mut dyn Show) {
+        self.show(to);
     }
 }
 

@@ -54,7 +54,7 @@ fn a_failed_answer_may_be_only_its_status() {
     struct Shown<'a>(&'a [u8]);
     impl fmt::Display for Shown<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            Opcode(0x2002).print_return(f, self.0)
+            show::display(f, |to| Opcode(0x2002).show_return(self.0, to))
         }
     }
     assert_eq!(Shown(&[1]).to_string().trim_end(), "status=Unknown HCI Command");
