@@ -1,12 +1,12 @@
 //! The declarations everything on the wire is written in: [`layout!`](crate::layout) for fields in order,
 //! [`open_enum!`](crate::open_enum) for numbers with names, [`coded_table!`](crate::coded_table) for PDUs by code.
 
-/// A struct whose fields stand on the wire in the order they are written; gives it
-/// [`Field`](crate::codec::Field) (parser, emitter, and what line, tree and JSON are made from) and a one-line `Display`.
+/// A struct whose fields stand on the wire in the order they are written, shown by their types or, behind `as`, by a
+/// [`View`](crate::codec::show::View); gives it [`Field`](crate::codec::Field) (parser, emitter, and what line, tree and JSON are made from) and a one-line `Display`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! layout {
-    ($(#[$meta:meta])* $vis:vis struct $name:ident $(<$life:lifetime>)? { $($field:ident : $type:ty),* $(,)? }) => {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident $(<$life:lifetime>)? { $($field:ident : $type:ty $(as $view:ty)?),* $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[allow(missing_docs)] // the fields are the parameters of the specification, by its names
@@ -23,11 +23,13 @@ macro_rules! layout {
             pub(crate) fn show_fields(&self, _to: &mut dyn $crate::codec::show::Show) {
                 $(
                     _to.field(stringify!($field));
-                    $crate::codec::Field::show(&self.$field, _to);
+                    $crate::layout!(@show self.$field, _to $(, $view)?);
                 )*
             }
         }
     };
+    (@show $value:expr, $to:ident) => { $crate::codec::Field::show(&$value, $to) };
+    (@show $value:expr, $to:ident, $view:ty) => { <$view as $crate::codec::show::View<_>>::show($value, $to) };
     (@field $name:ident [] { $($body:tt)* }) => { $crate::layout!(@impl ['octets] $name, { $($body)* }); };
     (@field $name:ident [$life:lifetime] { $($body:tt)* }) => { $crate::layout!(@impl [$life] $name<$life>, { $($body)* }); };
     (@impl [$life:lifetime] $self:ty, { $($field:ident : $type:ty),* }) => {
@@ -107,6 +109,12 @@ macro_rules! open_enum {
             }
         }
 
+        impl $crate::codec::show::View<$int> for $name {
+            fn show(value: $int, to: &mut dyn $crate::codec::show::Show) {
+                $crate::codec::Field::show(&Self(value), to);
+            }
+        }
+
         $crate::number_field!($name($int), |it, to| to.named(it.0.into(), size_of::<$int>(), it.name()));
     };
 }
@@ -117,12 +125,13 @@ macro_rules! open_enum {
 #[doc(hidden)]
 macro_rules! coded_table {
     ($(#[$emeta:meta])* pub enum $enum:ident, $extent:ident;
-        $($(#[$meta:meta])* $code:literal $text:literal $name:ident $(<$life:lifetime>)? { $($field:ident : $type:ty),* } ;)*
+        $($(#[$meta:meta])* $code:literal $text:literal $name:ident $(<$life:lifetime>)?
+            { $($field:ident : $type:ty $(as $view:ty)?),* } ;)*
     ) => {
         $(
             $crate::layout! {
                 $(#[$meta])*
-                pub struct $name $(<$life>)? { $($field: $type),* }
+                pub struct $name $(<$life>)? { $($field: $type $(as $view)?),* }
             }
             impl<'a> From<$name $(<$life>)?> for $enum<'a> {
                 fn from(event: $name $(<$life>)?) -> Self { Self::$name(event) }

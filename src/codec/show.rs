@@ -32,8 +32,8 @@ pub trait Show {
     /// A number of so many octets whose bits have names, the lowest first; an empty name is of a bit that has none.
     fn bits(&mut self, value: u64, octets: usize, names: &[&str]);
 
-    /// A number and what it comes to in the unit that people use, for example 24 and `30 ms`.
-    fn measure(&mut self, value: i64, meaning: fmt::Arguments<'_>);
+    /// A time in the units of the field, and in microseconds.
+    fn time(&mut self, value: u32, microseconds: u64);
 
     /// A device address.
     fn address(&mut self, address: BdAddr);
@@ -46,6 +46,11 @@ pub trait Show {
 
     /// Octets of no known meaning.
     fn octets(&mut self, octets: &[u8]);
+
+    /// Advertising data: octets, unless the one who shows can read them.
+    fn advertising_data(&mut self, octets: &[u8]) {
+        self.octets(octets);
+    }
 
     /// In place of key material.
     fn secret(&mut self);
@@ -60,7 +65,7 @@ pub trait Show {
     /// The name of the value that follows.
     fn field(&mut self, name: &'static str);
 
-    /// A field whose name a line leaves out, because it says nothing beside what stands before it.
+    /// A field whose name says nothing beside what stands before it: where there is no need, it is left out.
     fn body(&mut self, name: &'static str) {
         self.field(name);
     }
@@ -99,6 +104,36 @@ impl ListHead {
         self.announced.filter(|&announced| announced != there)
     }
 }
+
+/// Another way to show a field than by its own type: `connection_interval: u16 as Units<1250>` in a declaration.
+pub trait View<T> {
+    /// Says what the value is made of.
+    fn show(value: T, to: &mut dyn Show);
+}
+
+/// Times in units of so many microseconds.
+#[derive(Debug)]
+pub enum Units<const MICROSECONDS: u32> {}
+
+impl<T: Into<u32>, const MICROSECONDS: u32> View<T> for Units<MICROSECONDS> {
+    fn show(value: T, to: &mut dyn Show) {
+        let value = value.into();
+        to.time(value, u64::from(value) * u64::from(MICROSECONDS));
+    }
+}
+
+/// Octets that are advertising data.
+#[derive(Debug)]
+pub enum Advertising {}
+
+impl<'a, const MAX: usize> View<super::Prefixed<'a, MAX>> for Advertising {
+    fn show(value: super::Prefixed<'a, MAX>, to: &mut dyn Show) {
+        to.advertising_data(value.get());
+    }
+}
+
+/// Reads advertising data for [`Tree::advertising`] and [`Json::advertising`].
+pub type ShowOctets = fn(&[u8], &mut dyn Show);
 
 /// The names of the bits that are set, lowest first; the number of one that has none.
 fn set_bits<'a>(value: u64, names: &'a [&'a str]) -> impl Iterator<Item = Result<&'a str, u8>> {

@@ -127,12 +127,12 @@ layout! {
 /// parentheses.
 macro_rules! hci_commands {
     ($($(#[$meta:meta])* $opcode:literal $bit:tt $text:literal $name:ident $(<$life:lifetime>)?
-        { $($field:ident : $type:ty),* } => $return:tt;)*
+        { $($field:ident : $type:ty $(as $view:ty)?),* } => $return:tt;)*
     ) => {
         $(
             crate::layout! {
                 $(#[$meta])*
-                pub struct $name $(<$life>)? { $($field: $type),* }
+                pub struct $name $(<$life>)? { $($field: $type $(as $view)?),* }
             }
             hci_commands!(@declare $text $return);
             impl<'a> HciCommand<'a> for $name $(<$life>)? {
@@ -226,10 +226,10 @@ macro_rules! hci_commands {
             }
         }
     };
-    (@declare $text:literal ($ret:ident $(<$life:lifetime>)? { $($field:ident : $type:ty),* })) => {
+    (@declare $text:literal ($ret:ident $(<$life:lifetime>)? { $($field:ident : $type:ty $(as $view:ty)?),* })) => {
         crate::layout! {
             #[doc = concat!("What `", $text, "` returns.")]
-            pub struct $ret $(<$life>)? { $($field: $type),* }
+            pub struct $ret $(<$life>)? { $($field: $type $(as $view)?),* }
         }
     };
     (@declare $text:literal $shared:tt) => {};

@@ -28,6 +28,27 @@ pub(super) fn unsigned(out: &mut Vec<u8>, mut value: u64) {
     out.extend_from_slice(&digits[free..]);
 }
 
+/// `625 us`, `7.5 ms`, `12.8 s`.
+pub(super) fn time(out: &mut Vec<u8>, microseconds: u64) {
+    let (thousands, unit) = match microseconds {
+        0..1_000 => (microseconds * 1_000, " us"),
+        1_000..1_000_000 => (microseconds, " ms"),
+        _ => (microseconds / 1_000, " s"),
+    };
+    unsigned(out, thousands / 1_000);
+    let mut rest = thousands % 1_000;
+    if rest > 0 {
+        out.push(b'.');
+    }
+    for place in [100, 10, 1] {
+        if rest > 0 {
+            out.push(b'0' + low_digit(rest / place));
+            rest %= place;
+        }
+    }
+    out.extend_from_slice(unit.as_bytes());
+}
+
 /// `0x` and two upper-case digits for each of at most 8 octets.
 #[inline]
 pub(super) fn hex(out: &mut Vec<u8>, value: u64, octets: usize) {

@@ -1,8 +1,7 @@
 //! JSON, in one line without spaces.
 
-use super::{ListHead, Show, digits};
+use super::{ListHead, Show, ShowOctets, digits};
 use crate::{BdAddr, Uuid};
-use std::fmt;
 
 /// Largest number that every reader of JSON keeps exactly.
 const EXACT: u64 = 1 << 53;
@@ -13,6 +12,7 @@ const EXACT: u64 = 1 << 53;
 ///   whose bits have names is `{"value":6,"bits":["general discoverable","BR/EDR not supported"]}`.
 /// - Handles and masks are numbers too, but those of 8 octets are text, `"0x2000800002008890"`: many readers keep
 ///   only 53 bits.
+/// - Times are in the units of their field.
 /// - Octets are hexadecimal text, addresses are text, a UUID is `{"uuid":"<128 bits>","name":"Battery Level"}`, key
 ///   material is `"<secret>"`.
 /// - What a table tells apart has its `code` and `name` before its fields.
@@ -36,12 +36,19 @@ pub struct Json<'o> {
     out: &'o mut Vec<u8>,
     /// Nothing stands yet in the object or array that is open.
     first: bool,
+    advertising: Option<ShowOctets>,
 }
 
 impl<'o> Json<'o> {
     /// Appends to `out`.
     pub fn new(out: &'o mut Vec<u8>) -> Self {
-        Self { out, first: true }
+        Self { out, first: true, advertising: None }
+    }
+
+    /// Shows advertising data by `read` rather than as octets.
+    #[must_use]
+    pub fn advertising(self, read: ShowOctets) -> Self {
+        Self { advertising: Some(read), ..self }
     }
 
     fn separate(&mut self) {
@@ -101,8 +108,8 @@ impl Show for Json<'_> {
         self.first = false;
     }
 
-    fn measure(&mut self, value: i64, _meaning: fmt::Arguments<'_>) {
-        digits::decimal(self.out, value);
+    fn time(&mut self, value: u32, _microseconds: u64) {
+        digits::unsigned(self.out, value.into());
     }
 
     fn address(&mut self, address: BdAddr) {
@@ -127,6 +134,13 @@ impl Show for Json<'_> {
         self.out.push(b'"');
         digits::octets(self.out, octets);
         self.out.push(b'"');
+    }
+
+    fn advertising_data(&mut self, octets: &[u8]) {
+        match self.advertising {
+            Some(show) => show(octets, self),
+            None => self.octets(octets),
+        }
     }
 
     fn secret(&mut self) {

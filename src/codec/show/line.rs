@@ -63,8 +63,8 @@ impl Show for Line<'_> {
         digits::hex(self.out, value, octets);
     }
 
-    fn measure(&mut self, value: i64, _meaning: fmt::Arguments<'_>) {
-        digits::decimal(self.out, value);
+    fn time(&mut self, value: u32, _microseconds: u64) {
+        digits::unsigned(self.out, value.into());
     }
 
     fn address(&mut self, address: BdAddr) {

@@ -151,13 +151,13 @@ fn what_a_table_tells_apart_has_its_code_and_name() {
 fn an_unknown_code_is_shown_with_its_octets() {
     let pdu = AttPdu::from_octets(&[0x2A, 7, 8]).expect("data");
     assert_eq!(pdu.to_string(), "AttPdu 0x2A 0708");
-    assert_eq!(tree(|to| pdu.show(to)), "AttPdu (0x2A)\n  parameters: 0708");
+    assert_eq!(tree(|to| pdu.show(to)), "AttPdu (0x2A): 0708");
     assert_eq!(
         json(|to| pdu.show(to)),
         serde_json::json!({"code": 0x2A, "name": null, "parameters": "0708"})
     );
     let vendor = Command::parse(Opcode(0xFC01), &[1]).expect("data");
-    assert_eq!(tree(|to| vendor.show(to)), "vendor command (0xFC01)\n  parameters: 01");
+    assert_eq!(tree(|to| vendor.show(to)), "vendor command (0xFC01): 01");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_long_run_of_octets_is_cut_in_a_line_and_has_rows_in_a_tree() {
 }
 
 #[test]
-fn bits_measures_and_uuids_say_what_they_mean() {
+fn bits_times_and_uuids_say_what_they_mean() {
     let battery = crate::uuid16(0x180F);
     let show = |to: &mut dyn Show| {
         to.begin();
@@ -194,7 +194,7 @@ fn bits_measures_and_uuids_say_what_they_mean() {
         to.field("none");
         to.bits(0, 1, &["limited"]);
         to.field("interval");
-        to.measure(24, format_args!("{} ms", 30));
+        to.time(24, 30_000);
         to.field("service");
         to.uuid(battery, Some("Battery"));
         to.field("unknown");
@@ -219,6 +219,15 @@ fn bits_measures_and_uuids_say_what_they_mean() {
             "service": {"uuid": uuid, "name": "Battery"}, "unknown": {"uuid": uuid, "name": null}
         })
     );
+}
+
+#[test]
+fn a_time_has_the_unit_that_people_use() {
+    let shown = |microseconds| tree(|to| to.time(1, microseconds));
+    let times = [0, 625, 1_250, 7_500, 30_000, 999_999, 1_000_000, 12_800_000, 40_959_375].map(shown);
+    let expected =
+        ["0 us", "625 us", "1.25 ms", "7.5 ms", "30 ms", "999.999 ms", "1 s", "12.8 s", "40.959 s"];
+    assert_eq!(times, expected.map(|time| format!("1 ({time})")));
 }
 
 #[test]

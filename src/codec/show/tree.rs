@@ -1,8 +1,7 @@
 //! Every field on a line of its own, indented by two spaces for each level.
 
-use super::{ListHead, Show, digits};
+use super::{ListHead, Show, ShowOctets, digits};
 use crate::{BdAddr, Uuid};
-use std::fmt;
 
 /// Longest run of octets that stands behind its name; a longer one has rows of its own.
 const INLINE: usize = 32;
@@ -37,6 +36,7 @@ pub struct Tree<'o> {
     /// By how many columns each structure that is open stands deeper, four bits for each, the innermost lowest. The
     /// types of the fields limit the depth; from the 16th level on only the indentation would be wrong.
     steps: u64,
+    advertising: Option<ShowOctets>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +49,8 @@ enum Before {
     Item(usize),
     /// The number of an item that is a structure: its first field stays on the line.
     Number,
+    /// What a table tells apart: its body stays on the line.
+    Title,
 }
 
 /// Columns of a level.
@@ -59,7 +61,13 @@ const NUMBER: u8 = 4;
 impl<'o> Tree<'o> {
     /// Appends to `out`; `level` is how deep the first fields stand.
     pub fn new(out: &'o mut Vec<u8>, level: usize) -> Self {
-        Self { out, indent: usize::from(STEP) * level, before: Before::Nothing, steps: 0 }
+        Self { out, indent: usize::from(STEP) * level, before: Before::Nothing, steps: 0, advertising: None }
+    }
+
+    /// Shows advertising data by `read` rather than as octets.
+    #[must_use]
+    pub fn advertising(self, read: ShowOctets) -> Self {
+        Self { advertising: Some(read), ..self }
     }
 
     fn push(&mut self, text: &str) {
@@ -74,7 +82,7 @@ impl<'o> Tree<'o> {
     /// What separates a value on one line from what stands before it.
     fn separate(&mut self) {
         match std::mem::replace(&mut self.before, Before::Name) {
-            Before::Nothing | Before::Number => {}
+            Before::Nothing | Before::Number | Before::Title => {}
             Before::Name | Before::Item(0) => self.out.push(b' '),
             Before::Item(_) => self.push(", "),
         }
@@ -93,7 +101,7 @@ impl<'o> Tree<'o> {
         let step: u8 = match before {
             Before::Nothing => 0,
             Before::Item(_) => NUMBER,
-            Before::Name | Before::Number => STEP,
+            Before::Name | Before::Number | Before::Title => STEP,
         };
         self.steps = self.steps << 4 | u64::from(step);
         self.indent += usize::from(step);
@@ -144,10 +152,10 @@ impl Show for Tree<'_> {
         }
     }
 
-    fn measure(&mut self, value: i64, meaning: fmt::Arguments<'_>) {
-        self.number(value);
+    fn time(&mut self, value: u32, microseconds: u64) {
+        self.number(value.into());
         self.push(" (");
-        digits::formatted(self.out, meaning);
+        digits::time(self.out, microseconds);
         self.out.push(b')');
     }
 
@@ -183,6 +191,13 @@ impl Show for Tree<'_> {
         }
     }
 
+    fn advertising_data(&mut self, octets: &[u8]) {
+        match self.advertising {
+            Some(show) => show(octets, self),
+            None => self.octets(octets),
+        }
+    }
+
     fn secret(&mut self) {
         self.separate();
         self.push("<secret>");
@@ -202,14 +217,23 @@ impl Show for Tree<'_> {
         match before {
             Before::Item(index) => self.begin_item(index),
             Before::Name => self.out.push(b' '),
-            Before::Nothing | Before::Number => {}
+            Before::Nothing | Before::Number | Before::Title => {}
         }
         self.push(name.unwrap_or(kind));
         self.push(" (");
         digits::hex(self.out, code, octets);
         self.out.push(b')');
-        self.before = Before::Name;
+        self.before = Before::Title;
         self.deepen(before);
+    }
+
+    fn body(&mut self, name: &'static str) {
+        if matches!(self.before, Before::Title) {
+            self.out.push(b':');
+            self.before = Before::Name;
+        } else {
+            self.field(name);
+        }
     }
 
     fn field(&mut self, name: &'static str) {
