@@ -38,6 +38,11 @@ impl Output {
         writeln!(self.out, "{line}")
     }
 
+    /// Writes text in UTF-8 as it is.
+    pub fn octets(&mut self, text: &[u8]) -> io::Result<()> {
+        self.out.write_all(text)
+    }
+
     /// Writes as it is.
     pub fn raw(&mut self, text: &str) -> io::Result<()> {
         self.out.write_all(text.as_bytes())

@@ -217,6 +217,25 @@ impl<'a> AttPdu<'a> {
     }
 }
 
+impl AttPdu<'_> {
+    /// The one attribute that it is about: of requests, commands and values that name one.
+    pub fn attribute_handle(&self) -> Option<u16> {
+        let handle = match self {
+            Self::ReadReq(p) => p.attribute_handle,
+            Self::ReadBlobReq(p) => p.attribute_handle,
+            Self::WriteReq(p) => p.attribute_handle,
+            Self::PrepareWriteReq(p) => p.attribute_handle,
+            Self::PrepareWriteRsp(p) => p.attribute_handle,
+            Self::HandleValueNtf(p) => p.attribute_handle,
+            Self::HandleValueInd(p) => p.attribute_handle,
+            Self::WriteCmd(p) => p.attribute_handle,
+            Self::SignedWriteCmd(p) => p.attribute_handle,
+            _ => return None,
+        };
+        Some(handle.0)
+    }
+}
+
 impl<'a> FindInformationRsp<'a> {
     /// Handles and attribute types, the latter of 2 or 16 octets by the format; none for an unknown format.
     /// Ends before an entry that is not whole.

@@ -7,6 +7,7 @@
 
 mod att;
 mod attributes;
+mod fields;
 mod line;
 mod links;
 mod note;
@@ -78,9 +79,9 @@ impl Dissector {
     /// # Ok::<(), baretooth::transports::PacketError>(())
     /// ```
     pub fn line(&mut self, record: &Record) -> String {
-        let mut line = String::new();
+        let mut line = Vec::new();
         self.read(record).write_line(&mut line);
-        line
+        String::from_utf8_lossy(&line).into_owned()
     }
 
     /// The attributes that were discovered, with the peer that they are of where it is known, and the way that their

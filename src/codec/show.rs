@@ -5,7 +5,7 @@
 //! allocate nothing of their own, and what they write is UTF-8. Whatever came over the air is escaped, and key
 //! material has no way in: its type says [`Show::secret`].
 
-mod digits;
+pub(crate) mod digits;
 mod json;
 mod line;
 mod tree;

@@ -3,16 +3,17 @@
 
 use super::attributes::Attributes;
 use super::packet::{Asked, Frame, What};
-use super::text;
+use super::text::{self, Text};
 use crate::Uuid;
 use crate::att::{AttOpcode, AttPdu};
 use crate::capture::Timestamp;
+use crate::codec::show;
 use crate::gatt::{CHARACTERISTIC, INCLUDE, Properties};
-use std::fmt::Write;
+use std::io::Write;
 
 /// The line of a PDU that is whole at `time`.
 pub(super) fn line(
-    out: &mut String,
+    out: &mut Vec<u8>,
     pdu: &AttPdu<'_>,
     frame: &Frame,
     attributes: Option<&Attributes>,
@@ -20,7 +21,7 @@ pub(super) fn line(
 ) {
     let opcode = AttOpcode(pdu.code());
     match opcode.name() {
-        Some(name) => out.push_str(name),
+        Some(name) => out.text(name),
         None => {
             let _ = write!(out, "{opcode}");
         }
@@ -33,7 +34,7 @@ pub(super) fn line(
 }
 
 /// How long the answer took.
-fn after(out: &mut String, asked: Asked, time: Timestamp) {
+fn after(out: &mut Vec<u8>, asked: Asked, time: Timestamp) {
     let micros = time.since(asked.time).as_micros();
     let _ = match micros {
         0..10_000 => write!(out, ", {}.{} ms", micros / 1_000, micros / 100 % 10),
@@ -43,7 +44,7 @@ fn after(out: &mut String, asked: Asked, time: Timestamp) {
 }
 
 struct Line<'a> {
-    out: &'a mut String,
+    out: &'a mut Vec<u8>,
     attributes: Option<&'a Attributes>,
     asked: Option<What>,
 }
@@ -128,18 +129,19 @@ impl Line<'_> {
             AttPdu::Unknown { parameters, .. } => self.value(parameters),
             other => {
                 // Its own line, behind the name that stands there already.
-                let whole = other.to_string();
-                let fields = whole.split_once(' ').map_or("", |(_, fields)| fields);
-                let from = self.out.len();
-                self.text(" ");
-                self.text(fields);
-                text::shorten(self.out, from);
+                let name = self.out.len();
+                other.show(&mut show::Line::new(self.out));
+                let fields = self.out[name..]
+                    .iter()
+                    .position(|octet| *octet == b' ')
+                    .map_or(self.out.len(), |n| name + n);
+                self.out.drain(name..fields);
             }
         }
     }
 
     fn text(&mut self, text: &str) {
-        self.out.push_str(text);
+        self.out.text(text);
     }
 
     /// A handle, and what it is if that is known.
@@ -192,7 +194,7 @@ impl Line<'_> {
     }
 
     /// Entries of equal length; those that are too many or not whole are octets.
-    fn entries(&mut self, data: &[u8], length: u8, print: fn(&mut String, &[u8]) -> Option<()>) {
+    fn entries(&mut self, data: &[u8], length: u8, print: fn(&mut Vec<u8>, &[u8]) -> Option<()>) {
         let entries = data.chunks(usize::from(length).max(1));
         let count = entries.len();
         for (n, entry) in entries.take(SHOWN).enumerate() {
@@ -213,9 +215,9 @@ impl Line<'_> {
 const SHOWN: usize = 6;
 
 /// Octets, and the text that they are if they are one.
-fn write_value(out: &mut String, value: &[u8]) {
+fn write_value(out: &mut Vec<u8>, value: &[u8]) {
     if value.is_empty() {
-        out.push_str("(empty)");
+        out.text("(empty)");
         return;
     }
     text::octets(out, value);
@@ -228,64 +230,64 @@ fn write_value(out: &mut String, value: &[u8]) {
     }
 }
 
-fn information(out: &mut String, entry: &[u8]) -> Option<()> {
+fn information(out: &mut Vec<u8>, entry: &[u8]) -> Option<()> {
     let (handle, uuid) = handle(entry)?;
     let uuid = Uuid::from_wire(uuid)?;
     text::hex16(out, handle);
-    out.push(' ');
+    out.text(" ");
     super::attributes::write_uuid(uuid, out);
     Some(())
 }
 
-fn group(out: &mut String, entry: &[u8]) -> Option<()> {
+fn group(out: &mut Vec<u8>, entry: &[u8]) -> Option<()> {
     let (start, rest) = handle(entry)?;
     let (end, uuid) = handle(rest)?;
     span(out, start, end);
-    out.push(' ');
+    out.text(" ");
     text::uuid(out, uuid);
     Some(())
 }
 
-fn include(out: &mut String, entry: &[u8]) -> Option<()> {
+fn include(out: &mut Vec<u8>, entry: &[u8]) -> Option<()> {
     let (at, rest) = handle(entry)?;
     let (start, rest) = handle(rest)?;
     let (end, uuid) = handle(rest)?;
     text::hex16(out, at);
-    out.push(' ');
+    out.text(" ");
     span(out, start, end);
     // A 128-bit UUID is left out ([Vol 3] Part G, 3.2).
     if !uuid.is_empty() {
-        out.push(' ');
+        out.text(" ");
         text::uuid(out, uuid);
     }
     Some(())
 }
 
-fn characteristic(out: &mut String, entry: &[u8]) -> Option<()> {
+fn characteristic(out: &mut Vec<u8>, entry: &[u8]) -> Option<()> {
     let (at, rest) = handle(entry)?;
     let (&properties, rest) = rest.split_first()?;
     let (value, uuid) = handle(rest)?;
     let uuid = Uuid::from_wire(uuid)?;
     text::hex16(out, at);
-    out.push(' ');
+    out.text(" ");
     super::attributes::write_uuid(uuid, out);
-    out.push_str(" at ");
+    out.text(" at ");
     text::hex16(out, value);
     let _ = write!(out, " ({})", Properties(properties));
     Some(())
 }
 
-fn value(out: &mut String, entry: &[u8]) -> Option<()> {
+fn value(out: &mut Vec<u8>, entry: &[u8]) -> Option<()> {
     let (handle, value) = handle(entry)?;
     text::hex16(out, handle);
-    out.push(' ');
+    out.text(" ");
     write_value(out, value);
     Some(())
 }
 
-fn span(out: &mut String, start: u16, end: u16) {
+fn span(out: &mut Vec<u8>, start: u16, end: u16) {
     text::hex16(out, start);
-    out.push('-');
+    out.text("-");
     text::hex16(out, end);
 }
 

@@ -1,12 +1,13 @@
 //! What a capture tells of a peer's attributes: the answers to discovery, by handle.
 
 use super::packet::What;
+use super::text::Text;
 use crate::Uuid;
 use crate::assigned;
 use crate::att::AttPdu;
 use crate::gatt::{CHARACTERISTIC, INCLUDE, PRIMARY_SERVICE, Properties};
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::io::Write;
 
 /// Attributes of one server, as far as the capture has their discovery.
 #[derive(Clone, Debug, Default)]
@@ -75,13 +76,13 @@ impl Attributes {
     }
 
     /// Appends what people call the attribute, if anything is known of it.
-    pub(crate) fn write_name(&self, handle: u16, out: &mut String) -> bool {
+    pub(crate) fn write_name(&self, handle: u16, out: &mut Vec<u8>) -> bool {
         let Some(attribute) = self.get(handle) else { return false };
         if attribute.role == AttributeRole::Other
             && let Some((_, characteristic)) = self.characteristic_of(handle)
         {
             write_uuid(characteristic.uuid, out);
-            out.push_str(": ");
+            out.text(": ");
         }
         write_uuid(attribute.uuid, out);
         true
@@ -141,9 +142,9 @@ impl Attributes {
 }
 
 /// A UUID by its name where it has one.
-pub(super) fn write_uuid(uuid: Uuid, out: &mut String) {
+pub(super) fn write_uuid(uuid: Uuid, out: &mut Vec<u8>) {
     match assigned::attribute_name(uuid) {
-        Some(name) => out.push_str(name),
+        Some(name) => out.text(name),
         None => {
             let _ = write!(out, "{}", uuid.short());
         }

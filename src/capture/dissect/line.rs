@@ -1,15 +1,40 @@
 //! A packet as one line for people.
 
 use super::packet::{Acl, Content, Frame, Isochronous, Packet, Pdu, Signals};
-use super::{att, note, report, text};
+use super::text::{self, Text};
+use super::{att, note, report};
+use crate::capture::{Direction, Timestamp};
+use crate::codec::show::{Line, digits};
+use crate::hci::Event;
 use crate::hci::acl::PacketBoundary;
-use crate::hci::{Event, Opcode};
-use std::fmt::{self, Display, Write};
+use std::fmt::Display;
+use std::io::Write;
 
 impl Packet<'_> {
+    /// Appends what stands before the line: number, seconds since `first` (when the capture begins), and which way:
+    /// → sent, ← received, · neither or unknown.
+    pub fn write_head(&self, first: Timestamp, out: &mut Vec<u8>) {
+        let from = out.len();
+        digits::unsigned(out, self.number);
+        align(out, from, 6);
+        out.push(b' ');
+        let from = out.len();
+        let micros = self.record.time.nanos_since(first).div_euclid(1_000);
+        out.text(if micros < 0 { "-" } else { "" });
+        digits::unsigned(out, micros.unsigned_abs() / 1_000_000);
+        out.push(b'.');
+        digits::six(out, micros.unsigned_abs() % 1_000_000);
+        align(out, from, 12);
+        out.text(match self.record.direction() {
+            Some(Direction::Sent) => " → ",
+            Some(Direction::Received) => " ← ",
+            None => " · ",
+        });
+    }
+
     /// Appends the packet's line, without number, time, direction and line break. No character in it is a control
     /// character, whatever was received; long runs of octets are cut.
-    pub fn write_line(&self, out: &mut String) {
+    pub fn write_line(&self, out: &mut Vec<u8>) {
         let from = out.len();
         self.content_line(out);
         if let Some(flaw) = self.flaw
@@ -25,46 +50,43 @@ impl Packet<'_> {
                 self.record.original_length
             );
         }
-        if out.ends_with(' ') {
-            out.truncate(out.trim_end_matches(' ').len().max(from));
+        while out.len() > from && out.last() == Some(&b' ') {
+            out.pop();
         }
     }
 
-    fn content_line(&self, out: &mut String) {
+    fn content_line(&self, out: &mut Vec<u8>) {
         match &self.content {
-            Content::Command { parameters, command, .. } => shown(out, command, parameters),
+            Content::Command { parameters, command, .. } => match command {
+                Ok(command) => command.show(&mut Line::new(out)),
+                Err(error) => malformed(out, error, parameters),
+            },
             Content::Event { parameters, event, continued, .. } => match event {
                 Ok(Event::CommandComplete(e)) => {
-                    let (opcode, returned) =
-                        (e.command_opcode, Returned(e.command_opcode, e.return_parameters.0));
-                    let from = out.len();
                     let _ = write!(
                         out,
-                        "Command Complete {opcode} ncmd={} {returned}",
-                        e.num_hci_command_packets
+                        "Command Complete {} ncmd={} ",
+                        e.command_opcode, e.num_hci_command_packets
                     );
-                    text::shorten(out, from);
+                    e.command_opcode.show_return(e.return_parameters.0, &mut Line::new(out));
                 }
                 Ok(Event::LeMeta(meta)) if report::line(out, &meta.subevent, *continued) => {}
-                Ok(Event::LeMeta(meta)) => {
-                    let from = out.len();
-                    let _ = write!(out, "{}", meta.subevent);
-                    text::shorten(out, from);
-                }
-                event => shown(out, event, parameters),
+                Ok(Event::LeMeta(meta)) => meta.subevent.show(&mut Line::new(out)),
+                Ok(event) => event.show(&mut Line::new(out)),
+                Err(error) => malformed(out, error, parameters),
             },
             Content::Acl(acl) => self.acl_line(out, acl),
             Content::Synchronous { handle, data, .. } => {
-                out.push_str("SCO ");
+                out.text("SCO ");
                 text::hex16(out, handle.0);
-                out.push(' ');
+                out.text(" ");
                 text::octets(out, data);
             }
             Content::Isochronous(iso) => isochronous(out, iso),
             Content::Diagnostics { handle, data } => {
-                out.push_str("Vendor diagnostics ");
+                out.text("Vendor diagnostics ");
                 text::hex16(out, handle.0);
-                out.push(' ');
+                out.text(" ");
                 text::octets(out, data);
             }
             Content::Note => note::line(out, self.record),
@@ -77,17 +99,17 @@ impl Packet<'_> {
         }
     }
 
-    fn acl_line(&self, out: &mut String, acl: &Acl<'_>) {
-        out.push_str("ACL ");
+    fn acl_line(&self, out: &mut Vec<u8>, acl: &Acl<'_>) {
+        out.text("ACL ");
         text::hex16(out, acl.header.handle.0);
-        out.push(' ');
+        out.text(" ");
         match &acl.frame {
             Some(frame) => self.frame_line(out, acl, frame),
             None => {
                 let continued = acl.header.boundary == PacketBoundary::Continuing;
-                out.push_str(if continued { "L2CAP frame continued, " } else { "L2CAP frame starts, " });
+                out.text(if continued { "L2CAP frame continued, " } else { "L2CAP frame starts, " });
                 text::decimal(out, acl.header.data.len());
-                out.push_str(" octets");
+                out.text(" octets");
             }
         }
         if let Some(dropped) = acl.dropped {
@@ -95,14 +117,13 @@ impl Packet<'_> {
         }
     }
 
-    fn frame_line(&self, out: &mut String, acl: &Acl<'_>, frame: &Frame) {
+    fn frame_line(&self, out: &mut Vec<u8>, acl: &Acl<'_>, frame: &Frame) {
         match frame.pdu() {
             Pdu::Att(Ok(pdu)) => att::line(out, &pdu, frame, acl.attributes, self.record.time),
             Pdu::Att(Err(error)) => malformed(out, &error, &frame.payload),
             Pdu::Smp(Ok(pdu)) => {
-                let from = out.len();
-                let _ = write!(out, "SMP {pdu}");
-                text::shorten(out, from);
+                out.text("SMP ");
+                pdu.show(&mut Line::new(out));
             }
             Pdu::Smp(Err(error)) => malformed(out, &error, &frame.payload),
             Pdu::Signals(signals) => signal_line(out, signals),
@@ -114,12 +135,14 @@ impl Packet<'_> {
     }
 }
 
-fn signal_line(out: &mut String, signals: Signals<'_>) {
+fn signal_line(out: &mut Vec<u8>, signals: Signals<'_>) {
     for (n, signal) in signals.enumerate() {
-        out.push_str(if n == 0 { "" } else { " | " });
+        out.text(if n == 0 { "" } else { " | " });
         match signal.as_ref().map(|signal| (signal.command(), signal)) {
             Ok((Ok(command), signal)) => {
-                let _ = write!(out, "{command} id={}", signal.identifier);
+                command.show(&mut Line::new(out));
+                out.text(" id=");
+                text::decimal(out, signal.identifier.into());
             }
             Ok((Err(error), signal)) => malformed(out, &error, signal.data),
             Err(error) => malformed(out, error, signals.0),
@@ -127,8 +150,8 @@ fn signal_line(out: &mut String, signals: Signals<'_>) {
     }
 }
 
-fn isochronous(out: &mut String, iso: &Isochronous<'_>) {
-    out.push_str("ISO ");
+fn isochronous(out: &mut Vec<u8>, iso: &Isochronous<'_>) {
+    out.text("ISO ");
     text::hex16(out, iso.handle.0);
     if let Some(number) = iso.sequence_number {
         let _ = write!(out, " sequence={number}");
@@ -139,32 +162,20 @@ fn isochronous(out: &mut String, iso: &Isochronous<'_>) {
     if let Some(stamp) = iso.time_stamp {
         let _ = write!(out, " time_stamp={stamp}");
     }
-    out.push(' ');
+    out.text(" ");
     text::octets(out, iso.data);
 }
 
-/// What parsed by its own line, what did not as octets.
-fn shown(out: &mut String, parsed: &Result<impl Display, impl Display>, octets: &[u8]) {
-    match parsed {
-        Ok(parsed) => {
-            let from = out.len();
-            let _ = write!(out, "{parsed}");
-            text::shorten(out, from);
-        }
-        Err(error) => malformed(out, error, octets),
+/// Moves what stands behind `from` to the right end of so many columns.
+fn align(out: &mut Vec<u8>, from: usize, columns: usize) {
+    let length = out.len() - from;
+    if let Some(more) = columns.checked_sub(length) {
+        out.resize(from + columns, b' ');
+        out[from..].rotate_right(more);
     }
 }
 
-fn malformed(out: &mut String, error: &impl Display, octets: &[u8]) {
+fn malformed(out: &mut Vec<u8>, error: &impl Display, octets: &[u8]) {
     let _ = write!(out, "{error} ");
     text::octets(out, octets);
-}
-
-/// Return parameters by their command's layout.
-struct Returned<'a>(Opcode, &'a [u8]);
-
-impl Display for Returned<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        crate::codec::show::display(f, |to| self.0.show_return(self.1, to))
-    }
 }

@@ -224,15 +224,11 @@ fn index(side: Side) -> usize {
 /// What a request asks for, as far as its answer leaves it out.
 fn about(opcode: AttOpcode, payload: &[u8]) -> What {
     match AttPdu::from_octets(payload) {
-        Ok(AttPdu::ReadReq(p)) => What::Attribute(opcode, p.attribute_handle.0),
-        Ok(AttPdu::ReadBlobReq(p)) => What::Attribute(opcode, p.attribute_handle.0),
-        Ok(AttPdu::WriteReq(p)) => What::Attribute(opcode, p.attribute_handle.0),
-        Ok(AttPdu::PrepareWriteReq(p)) => What::Attribute(opcode, p.attribute_handle.0),
-        Ok(AttPdu::HandleValueInd(p)) => What::Attribute(opcode, p.attribute_handle.0),
         Ok(AttPdu::ReadByTypeReq(p)) => of_type(opcode, p.attribute_type.0),
         Ok(AttPdu::ReadByGroupTypeReq(p)) => of_type(opcode, p.attribute_group_type.0),
         Ok(AttPdu::FindByTypeValueReq(p)) => of_type(opcode, p.attribute_value.0),
-        _ => What::Att(opcode),
+        Ok(pdu) => pdu.attribute_handle().map_or(What::Att(opcode), |handle| What::Attribute(opcode, handle)),
+        Err(_) => What::Att(opcode),
     }
 }
 

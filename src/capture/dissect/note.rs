@@ -1,9 +1,9 @@
 //! Records that are no packets: what monitors and loggers say beside the traffic.
 
-use super::text;
+use super::text::{self, Text};
 use crate::capture::{Kind, Record};
 use crate::{BdAddr, assigned, open_enum};
-use std::fmt::Write;
+use std::io::Write;
 
 open_enum! {
     /// What a record of the Linux monitor is. Packets have opcodes too, but come as packets.
@@ -24,12 +24,12 @@ open_enum! {
 }
 
 /// The line of a record that is no packet.
-pub(super) fn line(out: &mut String, record: &Record) {
+pub(super) fn line(out: &mut Vec<u8>, record: &Record) {
     let data = &record.data[..];
     match record.kind {
         Kind::Packet(_) => {}
         Kind::Note => {
-            out.push_str("Note: ");
+            out.text("Note: ");
             printable(out, data);
         }
         Kind::PacketLogger(kind) => {
@@ -39,22 +39,22 @@ pub(super) fn line(out: &mut String, record: &Record) {
         Kind::Monitor(opcode) => {
             let opcode = MonitorOpcode(opcode);
             match opcode.name() {
-                Some(name) => out.push_str(name),
+                Some(name) => out.text(name),
                 None => {
                     let _ = write!(out, "Monitor record {opcode}");
                 }
             }
-            out.push(' ');
+            out.text(" ");
             monitor(out, opcode, data);
         }
     }
 }
 
-fn monitor(out: &mut String, opcode: MonitorOpcode, data: &[u8]) {
+fn monitor(out: &mut Vec<u8>, opcode: MonitorOpcode, data: &[u8]) {
     match (opcode, data) {
         (MonitorOpcode::NewIndex, [_, _, a, b, c, d, e, f, name @ ..]) => {
             text::address(out, BdAddr([*a, *b, *c, *d, *e, *f]));
-            out.push(' ');
+            out.text(" ");
             printable(out, name);
         }
         (MonitorOpcode::IndexInfo, [a, b, c, d, e, f, m, n, ..]) => {
@@ -65,7 +65,7 @@ fn monitor(out: &mut String, opcode: MonitorOpcode, data: &[u8]) {
         (MonitorOpcode::UserLogging, [_, length, rest @ ..]) => {
             let (program, message) = rest.split_at(usize::from(*length).min(rest.len()));
             printable(out, program);
-            out.push_str(": ");
+            out.text(": ");
             printable(out, message);
         }
         (MonitorOpcode::SystemNote, text) => printable(out, text),
@@ -74,12 +74,14 @@ fn monitor(out: &mut String, opcode: MonitorOpcode, data: &[u8]) {
 }
 
 /// Text that somebody else wrote, without its end marks and without what would move the cursor.
-fn printable(out: &mut String, octets: &[u8]) {
-    for c in String::from_utf8_lossy(octets).trim_end_matches(['\0', '\n', '\r']).chars() {
-        match c {
-            '\n' | '\r' | '\t' => out.push(' '),
-            c if c.is_control() => out.push('\u{FFFD}'),
-            c => out.push(c),
-        }
+fn printable(out: &mut Vec<u8>, octets: &[u8]) {
+    let text = String::from_utf8_lossy(octets);
+    for c in text.trim_end_matches(['\0', '\n', '\r']).chars() {
+        let shown = match c {
+            '\n' | '\r' | '\t' => ' ',
+            c if c.is_control() => '\u{FFFD}',
+            c => c,
+        };
+        out.text(shown.encode_utf8(&mut [0; 4]));
     }
 }

@@ -2,15 +2,16 @@
 //!
 //! Each part of a long advertisement is shown as it came: what parts make together is for the host to find out.
 
-use super::text;
+use super::text::{self, Text};
 use crate::BdAddr;
 use crate::Uuid;
 use crate::assigned;
+use crate::codec::show::{Line, Show, digits};
 use crate::gap::advertising_data::{AdField, AdvertisingData, UuidList};
 use crate::hci::event::{AdvertisingReport, ExtendedAdvertisingReport};
 use crate::hci::{AddressType, LeEvent};
 use std::collections::BTreeSet;
-use std::fmt::Write;
+use std::io::Write;
 
 /// Advertising sets whose data go on in a later event.
 pub(super) type Open = BTreeSet<(BdAddr, u8)>;
@@ -33,19 +34,19 @@ const MORE: u16 = 1;
 const TRUNCATED: u16 = 2;
 
 /// The line of an event with reports, when all of them are there; `false` for other events.
-pub(super) fn line(out: &mut String, event: &LeEvent<'_>, continued: u64) -> bool {
+pub(super) fn line(out: &mut Vec<u8>, event: &LeEvent<'_>, continued: u64) -> bool {
     match event {
         LeEvent::LeAdvertisingReport(e) if e.reports.is_complete() => {
-            out.push_str("LE Advertising Report ");
+            out.text("LE Advertising Report ");
             for (n, report) in e.reports.iter().enumerate() {
-                out.push_str(if n == 0 { "" } else { " | " });
+                out.text(if n == 0 { "" } else { " | " });
                 legacy(out, &report);
             }
         }
         LeEvent::LeExtendedAdvertisingReport(e) if e.reports.is_complete() => {
-            out.push_str("LE Extended Advertising Report ");
+            out.text("LE Extended Advertising Report ");
             for (n, part) in e.reports.iter().enumerate() {
-                out.push_str(if n == 0 { "" } else { " | " });
+                out.text(if n == 0 { "" } else { " | " });
                 extended(out, &part, n < 64 && continued >> n & 1 == 1);
             }
         }
@@ -54,9 +55,9 @@ pub(super) fn line(out: &mut String, event: &LeEvent<'_>, continued: u64) -> boo
     true
 }
 
-fn legacy(out: &mut String, report: &AdvertisingReport<'_>) {
+fn legacy(out: &mut Vec<u8>, report: &AdvertisingReport<'_>) {
     who(out, report.address, report.address_type, report.rssi);
-    out.push_str(match report.event_type {
+    out.text(match report.event_type {
         0 => " ADV_IND",
         1 => " ADV_DIRECT_IND",
         2 => " ADV_SCAN_IND",
@@ -67,35 +68,35 @@ fn legacy(out: &mut String, report: &AdvertisingReport<'_>) {
     data(out, report.data.get());
 }
 
-fn extended(out: &mut String, part: &ExtendedAdvertisingReport<'_>, continues: bool) {
+fn extended(out: &mut Vec<u8>, part: &ExtendedAdvertisingReport<'_>, continues: bool) {
     const MARKS: [&str; 5] = [" connectable", " scannable", " directed", " scan response", " legacy"];
     let bits = part.event_type.0;
     who(out, part.address, part.address_type, part.rssi);
     for (_, mark) in MARKS.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1) {
-        out.push_str(mark);
+        out.text(mark);
     }
-    out.push_str(match bits >> 5 & 0b11 {
+    out.text(match bits >> 5 & 0b11 {
         MORE => ", more to come",
         TRUNCATED => ", truncated",
         _ => "",
     });
     if continues {
         // It may begin anywhere in an AD structure.
-        out.push_str(", continued: ");
+        out.text(", continued: ");
         text::octets(out, part.data.get());
     } else {
         data(out, part.data.get());
     }
 }
 
-fn who(out: &mut String, address: BdAddr, kind: AddressType, rssi: i8) {
+fn who(out: &mut Vec<u8>, address: BdAddr, kind: AddressType, rssi: i8) {
     if kind == AddressType::Anonymous {
-        out.push_str("anonymous");
+        out.text("anonymous");
     } else {
         text::address(out, address);
-        out.push('/');
+        out.text("/");
         match kind.name() {
-            Some(name) => out.push_str(name),
+            Some(name) => out.text(name),
             None => {
                 let _ = write!(out, "{kind}");
             }
@@ -103,18 +104,18 @@ fn who(out: &mut String, address: BdAddr, kind: AddressType, rssi: i8) {
     }
     // 127 says that it is not available ([Vol 4] Part E, 7.7.65.2).
     if rssi != 127 || kind == AddressType::Anonymous {
-        out.push(' ');
+        out.text(" ");
         text::signed(out, rssi);
-        out.push_str(" dBm");
+        out.text(" dBm");
     }
 }
 
 /// The AD structures that are whole.
-fn data(out: &mut String, data: &[u8]) {
+fn data(out: &mut Vec<u8>, data: &[u8]) {
     let mut separator = ": ";
     let mut shown = 0;
     for structure in AdvertisingData::new(data).structures() {
-        out.push_str(separator);
+        out.text(separator);
         field(out, &structure.field());
         shown += structure.data.len() + 2;
         separator = ", ";
@@ -122,17 +123,17 @@ fn data(out: &mut String, data: &[u8]) {
     let rest = data.get(shown..).unwrap_or_default();
     // Zeros at the end are padding.
     if rest.iter().any(|&octet| octet != 0) {
-        out.push_str(separator);
+        out.text(separator);
         text::octets(out, rest);
     }
 }
 
 /// As the field prints itself. What every other device sends is written by hand, which is several times faster.
-fn field(out: &mut String, field: &AdField<'_>) {
+fn field(out: &mut Vec<u8>, field: &AdField<'_>) {
     match field {
         AdField::Flags(flags) => {
-            out.push_str("Flags 0x");
-            text::hex8(out, flags.0);
+            out.text("Flags ");
+            digits::hex(out, flags.0.into(), 1);
         }
         AdField::CompleteServices16(list) | AdField::CompleteServices128(list) => {
             services(out, "services", *list)
@@ -143,49 +144,47 @@ fn field(out: &mut String, field: &AdField<'_>) {
         AdField::CompleteLocalName(name) => quoted(out, "Complete Local Name ", name.0),
         AdField::ShortenedLocalName(name) => quoted(out, "Shortened Local Name ", name.0),
         AdField::TxPowerLevel(power) => {
-            out.push_str("Tx Power Level ");
+            out.text("Tx Power Level ");
             text::signed(out, power.0);
-            out.push_str(" dBm");
+            out.text(" dBm");
         }
         AdField::ManufacturerSpecificData(data) => {
-            out.push_str("Manufacturer Data ");
+            out.text("Manufacturer Data ");
             if let Some(name) = assigned::company_name(data.company) {
-                out.push_str(name);
-                out.push_str(" (");
+                out.text(name);
+                out.text(" (");
                 text::hex16(out, data.company);
-                out.push(')');
+                out.text(")");
             } else {
                 text::hex16(out, data.company);
             }
-            out.push(' ');
+            out.text(" ");
             text::octets(out, data.data);
         }
         AdField::ServiceData16(data) | AdField::ServiceData128(data) => {
-            out.push_str("Service Data ");
+            out.text("Service Data ");
             service(out, data.service);
-            out.push(' ');
+            out.text(" ");
             text::octets(out, data.data);
         }
         other => {
-            let from = out.len();
             let _ = write!(out, "{other}");
-            text::shorten(out, from);
         }
     }
 }
 
-fn services(out: &mut String, label: &str, list: UuidList<'_>) {
-    out.push_str(label);
+fn services(out: &mut Vec<u8>, label: &str, list: UuidList<'_>) {
+    out.text(label);
     for (n, uuid) in list.iter().enumerate() {
-        out.push_str(if n == 0 { " [" } else { ", " });
+        out.text(if n == 0 { " [" } else { ", " });
         service(out, uuid);
     }
-    out.push_str(if list.iter().next().is_none() { " []" } else { "]" });
+    out.text(if list.iter().next().is_none() { " []" } else { "]" });
 }
 
-fn service(out: &mut String, uuid: Uuid) {
+fn service(out: &mut Vec<u8>, uuid: Uuid) {
     match assigned::service_name(uuid) {
-        Some(name) => out.push_str(name),
+        Some(name) => out.text(name),
         None => {
             let _ = write!(out, "{}", uuid.short());
         }
@@ -193,16 +192,7 @@ fn service(out: &mut String, uuid: Uuid) {
 }
 
 /// In quotes, with control characters escaped.
-fn quoted(out: &mut String, label: &str, name: &[u8]) {
-    out.push_str(label);
-    match std::str::from_utf8(name) {
-        Ok(name) if name.bytes().all(|c| (b' '..=b'~').contains(&c) && c != b'"' && c != b'\\') => {
-            out.push('"');
-            out.push_str(name);
-            out.push('"');
-        }
-        _ => {
-            let _ = write!(out, "{:?}", String::from_utf8_lossy(name));
-        }
-    }
+fn quoted(out: &mut Vec<u8>, label: &str, name: &[u8]) {
+    out.text(label);
+    Line::new(out).text(&String::from_utf8_lossy(name));
 }

@@ -293,3 +293,54 @@ fn events_and_commands_have_no_husk() {
     );
     assert!(got[2].ends_with("(malformed)"), "a report that is not whole: {}", got[2]);
 }
+
+fn fields(records: &[Record]) -> String {
+    let (mut dissector, mut out) = (Dissector::default(), Vec::new());
+    for record in records {
+        out.clear();
+        dissector.read(record).write_fields(&mut out);
+    }
+    String::from_utf8(out).expect("UTF-8")
+}
+
+fn json(records: &[Record]) -> serde_json::Value {
+    let (mut dissector, mut out) = (Dissector::default(), Vec::new());
+    for record in records {
+        out.clear();
+        dissector.read(record).write_json(Timestamp::UNIX_EPOCH, &mut out);
+    }
+    serde_json::from_slice(&out).expect("JSON")
+}
+
+#[test]
+fn every_field_stands_in_the_tree_and_in_json() {
+    let mut answer = att(Received, b"\x0B\x64");
+    answer.time = Timestamp::from_micros(12_345);
+    let records = [att(Sent, b"\x0A\x21\x00"), answer];
+    let tree = fields(&records);
+    for line in [
+        "\n            connection_handle: 0x0040",
+        "\n            channel: 0x0004 (ATT)",
+        "\n          att: ATT_READ_RSP (0x0B)\n            attribute_value: 64",
+        "\n            after_us: 12345",
+    ] {
+        assert!(tree.contains(line), "{line:?} is not in {tree}");
+    }
+    let json = json(&records);
+    assert_eq!(json["text"], "ACL 0x0040 ATT_READ_RSP of 0x0021 → 64, 12 ms");
+    assert_eq!((&json["number"], &json["time"]), (&2.into(), &0.012345.into()));
+    assert_eq!(json["att"]["attribute_value"], "64");
+    assert_eq!(json["answers"]["attribute_handle"], 0x21);
+    assert_eq!(json["acl"]["connection_handle"], 0x40);
+}
+
+#[test]
+fn what_is_broken_is_shown_with_the_reason_in_every_form() {
+    let short = record(Received, vec![4, 0x3E, 2, 0x0A, 0]);
+    assert!(fields(std::slice::from_ref(&short)).contains("malformed: \"LE Meta: malformed at octet"));
+    assert_eq!(json(std::slice::from_ref(&short))["event"], "0a00");
+    let raw =
+        Record::new(Timestamp::UNIX_EPOCH, Kind::Packet(None), bytes::Bytes::from_static(b"\x07\x1B\n"));
+    assert_eq!(json(std::slice::from_ref(&raw))["kind"], "broken");
+    assert!(fields(&[raw]).contains("data: 071b0a"));
+}

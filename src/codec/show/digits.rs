@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 /// Decimal.
 #[inline]
-pub(super) fn decimal(out: &mut Vec<u8>, value: i64) {
+pub(crate) fn decimal(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
         out.push(b'-');
     }
@@ -14,7 +14,7 @@ pub(super) fn decimal(out: &mut Vec<u8>, value: i64) {
 
 /// Decimal.
 #[inline]
-pub(super) fn unsigned(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn unsigned(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0; 20];
     let mut free = digits.len();
     for digit in digits.iter_mut().rev() {
@@ -29,7 +29,7 @@ pub(super) fn unsigned(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// `625 us`, `7.5 ms`, `12.8 s`.
-pub(super) fn time(out: &mut Vec<u8>, microseconds: u64) {
+pub(crate) fn time(out: &mut Vec<u8>, microseconds: u64) {
     let (thousands, unit) = match microseconds {
         0..1_000 => (microseconds * 1_000, " us"),
         1_000..1_000_000 => (microseconds, " ms"),
@@ -49,9 +49,19 @@ pub(super) fn time(out: &mut Vec<u8>, microseconds: u64) {
     out.extend_from_slice(unit.as_bytes());
 }
 
+/// Six digits of a number below a million.
+pub(crate) fn six(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [b'0'; 6];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + low_digit(value % 10);
+        value /= 10;
+    }
+    out.extend_from_slice(&digits);
+}
+
 /// `0x` and two upper-case digits for each of at most 8 octets.
 #[inline]
-pub(super) fn hex(out: &mut Vec<u8>, value: u64, octets: usize) {
+pub(crate) fn hex(out: &mut Vec<u8>, value: u64, octets: usize) {
     out.extend_from_slice(b"0x");
     for at in (0..octets.min(8)).rev() {
         let octet = low_digit(value >> (8 * at) & 0xFF);
@@ -61,7 +71,7 @@ pub(super) fn hex(out: &mut Vec<u8>, value: u64, octets: usize) {
 
 /// Two lower-case digits for each octet.
 #[inline]
-pub(super) fn octets(out: &mut Vec<u8>, octets: &[u8]) {
+pub(crate) fn octets(out: &mut Vec<u8>, octets: &[u8]) {
     let start = out.len();
     out.resize(start + 2 * octets.len(), 0);
     for (digits, octet) in out[start..].chunks_exact_mut(2).zip(octets) {
@@ -71,7 +81,7 @@ pub(super) fn octets(out: &mut Vec<u8>, octets: &[u8]) {
 
 /// `C0:11:22:33:44:55`
 #[inline]
-pub(super) fn address(out: &mut Vec<u8>, address: BdAddr) {
+pub(crate) fn address(out: &mut Vec<u8>, address: BdAddr) {
     for (n, octet) in address.0.iter().rev().enumerate() {
         if n > 0 {
             out.push(b':');
@@ -81,7 +91,7 @@ pub(super) fn address(out: &mut Vec<u8>, address: BdAddr) {
 }
 
 /// The shortest form: `0x2A19`, or 128 bits.
-pub(super) fn uuid(out: &mut Vec<u8>, uuid: Uuid) {
+pub(crate) fn uuid(out: &mut Vec<u8>, uuid: Uuid) {
     match (uuid.as_u16(), uuid.as_u32()) {
         (Some(short), _) => hex(out, short.into(), 2),
         (None, Some(short)) => hex(out, short.into(), 4),
@@ -90,14 +100,14 @@ pub(super) fn uuid(out: &mut Vec<u8>, uuid: Uuid) {
 }
 
 /// 128 bits, lower case.
-pub(super) fn long_uuid(out: &mut Vec<u8>, uuid: Uuid) {
+pub(crate) fn long_uuid(out: &mut Vec<u8>, uuid: Uuid) {
     let mut text = [0; ::uuid::fmt::Hyphenated::LENGTH];
     ::uuid::Uuid::from(uuid).hyphenated().encode_lower(&mut text);
     out.extend_from_slice(&text);
 }
 
 /// In quotes, with everything escaped that is not printable.
-pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn quoted(out: &mut Vec<u8>, text: &str) {
     if text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
@@ -108,7 +118,7 @@ pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
 }
 
 /// What has to go through `core::fmt` after all.
-pub(super) fn formatted(out: &mut Vec<u8>, arguments: fmt::Arguments<'_>) {
+pub(crate) fn formatted(out: &mut Vec<u8>, arguments: fmt::Arguments<'_>) {
     struct Octets<'a>(&'a mut Vec<u8>);
     impl Write for Octets<'_> {
         fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -133,7 +143,7 @@ fn upper(value: u8) -> u8 {
 
 /// The lower-case digit of the low four bits.
 #[inline]
-pub(super) fn lower(value: u8) -> u8 {
+pub(crate) fn lower(value: u8) -> u8 {
     let value = value & 0x0F;
     if value < 10 { b'0' + value } else { b'a' - 10 + value }
 }
