@@ -153,7 +153,10 @@ fn what_is_no_capture_is_refused_in_one_line() {
     let error: serde_json::Value = serde_json::from_str(stderr(&output).trim_end()).expect("one JSON object");
     assert_eq!(error["type"], "error");
     let message = error["message"].as_str().expect("a message");
-    assert!(message.ends_with("this is no btsnoop file: it does not begin with \"btsnoop\""), "{message}");
+    assert!(
+        message.ends_with("this is text, no capture; btsnoop, pcap, pcapng and PacketLogger files are read"),
+        "{message}"
+    );
 }
 
 /// `head` and the like end the pipe: no message, no panic.

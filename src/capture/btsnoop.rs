@@ -1,95 +1,157 @@
-//! btsnoop version 1, as BlueZ, Android and Wireshark write and read it.
+//! btsnoop version 1, as BlueZ, Android, Symbian and Wireshark write and read it.
 //!
-//! The file is a 16-octet header and records of 24 octets and their packet, all integers big-endian.
+//! The file is a header of 16 octets, then records of 24 octets and their payload; all integers are big-endian.
 
+use super::fields::Fields;
+use super::payload::{ACL, COMMAND, EVENT, LONGEST, Raw, cut, direction, implied, length};
+use super::reader::{ReadError, Tally, Trouble};
 use super::source::Source;
-use super::{Direction, Format, Kind, LeftOut, ReadError, Record, Timestamp};
-use bytes::Buf;
+use super::{Direction, Format, Kind, LeftOut, Link, Record, Timestamp, monitor};
 use std::io::Read;
 
-const MAGIC: &[u8; 8] = b"btsnoop\0";
+pub(super) const MAGIC: &[u8; 8] = b"btsnoop\0";
 const VERSION: u32 = 1;
-const DATALINK_H4: u32 = 1002;
+const DATALINKS: &[(u32, Link)] =
+    &[(1001, Link::H1), (1002, Link::H4), (1003, Link::Bcsp), (1004, Link::ThreeWire), (2001, Link::Monitor)];
+
+const FILE_HEADER: usize = 16;
+const HEADER: usize = 24;
+
+/// Flags of a record: from the controller; a command or an event.
+const RECEIVED: u32 = 1;
+const COMMAND_OR_EVENT: u32 = 2;
 
 /// Microseconds from the year 0, which the format counts from, to 1970.
 const EPOCH_MICROS: i64 = 0x00DC_DDB3_0F2F_8000;
 
-/// No HCI packet is longer: five octets of header and a 16-bit length.
-const LONGEST_PACKET: usize = 5 + 65_535;
-
-/// Takes records off a source.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    format: Format,
+    link: Link,
 }
 
 impl Decoder {
+    /// Of a file that begins with [`MAGIC`].
     pub(super) fn new(source: &mut Source<impl Read>) -> Result<Self, ReadError> {
-        let refused = |why: &str| Err(ReadError::NotHci(why.to_owned()));
-        let Some(mut header) = source.take(16)? else {
-            return refused("the file is too short for a capture");
+        let refused = |why: String| Err(ReadError::NotHci(why));
+        let header = source.take(FILE_HEADER)?.unwrap_or_default();
+        let mut fields = Fields::new(header.get(MAGIC.len()..).unwrap_or_default(), true);
+        let (Some(version), Some(datalink)) = (fields.u32(), fields.u32()) else {
+            return refused(super::identify::sentence(MAGIC));
         };
-        if !header.starts_with(MAGIC) {
-            return refused("this is no btsnoop file: it does not begin with \"btsnoop\"");
+        if version != VERSION {
+            return refused(format!("this is btsnoop version {version}; version {VERSION} is read"));
         }
-        header.advance(MAGIC.len());
-        match (header.get_u32(), header.get_u32()) {
-            (VERSION, DATALINK_H4) => Ok(Self { format: Format::BTSNOOP }),
-            (VERSION, datalink) => refused(&format!("btsnoop datalink {datalink} is not read; H4 (1002) is")),
-            (version, _) => refused(&format!("btsnoop version {version} is unknown; version 1 is read")),
+        match DATALINKS.iter().find(|(number, _)| *number == datalink) {
+            Some((_, link)) => Ok(Self { link: *link }),
+            None => refused(format!(
+                "this is a btsnoop file of datalink {datalink}, whose records are unknown; \
+                 1001 to 1004 and 2001 are read"
+            )),
         }
     }
 
     pub(super) fn format(&self) -> Format {
-        self.format
+        Format { link: self.link, ..Format::BTSNOOP }
     }
 
     pub(super) fn next(
         &mut self,
         source: &mut Source<impl Read>,
-        number: u64,
-    ) -> Result<Option<Record>, ReadError> {
-        let Some(mut header) = source.take(24)? else { return Ok(None) };
-        let (original, included, flags) = (header.get_u32(), header.get_u32(), header.get_u32());
-        let _drops = header.get_u32();
-        let time = Timestamp::from_micros(header.get_i64().saturating_sub(EPOCH_MICROS));
-        let length = usize::try_from(included).unwrap_or(usize::MAX);
-        if length > LONGEST_PACKET {
-            return Err(ReadError::Record { number, cause: "it is longer than any HCI packet" });
+        tally: &mut Tally,
+    ) -> Result<Option<Record>, Trouble> {
+        let Some(header) = source.peek(HEADER)?.first_chunk::<HEADER>() else { return Ok(None) };
+        let mut fields = Fields::new(header, true);
+        let mut next = || fields.u32().unwrap_or_default();
+        let (original_length, included, flags, drops) = (next(), next(), next(), next());
+        let micros = fields.u64().unwrap_or_default().cast_signed();
+        let included = usize::try_from(included).unwrap_or(usize::MAX);
+        if included > LONGEST {
+            return Err(Trouble::Record("it is longer than any HCI packet"));
         }
-        let Some(data) = source.take(length)? else { return Ok(None) };
-        let direction = if flags & 1 == 1 { Direction::Received } else { Direction::Sent };
-        let mut record = Record::new(time, Kind::Packet(Some(direction)), data);
-        record.original_length = usize::try_from(original).unwrap_or(usize::MAX).max(length);
-        Ok(Some(record))
+        let Some(octets) = source.take(HEADER + included)? else { return Ok(None) };
+        tally.dropped = u64::from(drops);
+        let time = Timestamp::from_micros(micros.saturating_sub(EPOCH_MICROS));
+        let raw = Raw { octets, start: HEADER, time, original_length };
+        let direction = if flags & RECEIVED == 0 { Direction::Sent } else { Direction::Received };
+        Ok(Some(match self.link {
+            Link::H1 => raw.packet(indicator(flags, direction), direction),
+            Link::Bcsp | Link::ThreeWire => raw.record(Kind::Serial(direction)),
+            // Adapter and opcode stand where other datalinks have flags.
+            Link::Monitor => {
+                let [a, b, c, d] = flags.to_be_bytes();
+                monitor::read(raw, u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]))
+            }
+            _ => raw.h4(Some(direction)),
+        }))
     }
 }
 
-/// Puts records into octets.
+/// The type of a packet of H1. Its flags tell synchronous data from ACL data no more than they tell isochronous.
+fn indicator(flags: u32, direction: Direction) -> u8 {
+    match direction {
+        _ if flags & COMMAND_OR_EVENT == 0 => ACL,
+        Direction::Sent => COMMAND,
+        Direction::Received => EVENT,
+    }
+}
+
 #[derive(Debug)]
-pub(super) struct Encoder;
+pub(super) struct Encoder {
+    link: Link,
+}
 
 impl Encoder {
-    pub(super) fn new(_format: Format, out: &mut Vec<u8>) -> Self {
+    pub(super) fn new(format: Format, out: &mut Vec<u8>) -> Self {
+        let datalink =
+            DATALINKS.iter().find(|(_, link)| *link == format.link).map_or(0, |(number, _)| *number);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&VERSION.to_be_bytes());
-        out.extend_from_slice(&DATALINK_H4.to_be_bytes());
-        Self
+        out.extend_from_slice(&datalink.to_be_bytes());
+        Self { link: format.link }
     }
 
-    pub(super) fn record(&mut self, record: &Record, out: &mut Vec<u8>) -> Vec<LeftOut> {
-        let Kind::Packet(direction) = record.kind else { return vec![LeftOut::Record] };
-        let length = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_be_bytes();
-        let command_or_event = matches!(record.data.first(), Some(1 | 4));
-        let flags = u32::from(direction == Some(Direction::Received)) | u32::from(command_or_event) << 1;
-        out.extend_from_slice(&length(record.original_length));
-        out.extend_from_slice(&length(record.data.len()));
-        out.extend_from_slice(&flags.to_be_bytes());
-        out.extend_from_slice(&0_u32.to_be_bytes());
-        out.extend_from_slice(&record.time.micros().saturating_add(EPOCH_MICROS).to_be_bytes());
-        out.extend_from_slice(&record.data);
-        Vec::new()
+    pub(super) fn record(
+        &mut self,
+        record: &Record,
+        left_out: &mut Vec<LeftOut>,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        if self.link == Link::Monitor {
+            let (adapter, opcode, octets) = monitor::write(record, left_out)?;
+            append(record, u32::from(adapter) << 16 | u32::from(opcode), &octets, out);
+            return Some(());
+        }
+        let Kind::Packet(_) = record.kind else { return None };
+        let octets = if self.link == Link::H1 { record.data.get(1..)? } else { &record.data };
+        let mut way = direction(record, left_out);
+        if self.link == Link::H1 {
+            // The direction is what tells a command from an event.
+            let implied = implied(&record.data).unwrap_or(way);
+            if implied != way {
+                left_out.push(LeftOut::Direction);
+            }
+            way = implied;
+        }
+        let received = if way == Direction::Received { RECEIVED } else { 0 };
+        let flags = match record.data.first() {
+            Some(&(COMMAND | EVENT)) => received | COMMAND_OR_EVENT,
+            _ => received,
+        };
+        if self.link == Link::H1 && record.data.first() != Some(&indicator(flags, way)) {
+            return None;
+        }
+        append(record, flags, octets, out);
+        Some(())
     }
+}
+
+fn append(record: &Record, flags: u32, payload: &[u8], out: &mut Vec<u8>) {
+    let original = length(payload.len().saturating_add(cut(record)));
+    for field in [original, length(payload.len()), flags, 0] {
+        out.extend_from_slice(&field.to_be_bytes());
+    }
+    out.extend_from_slice(&record.time.micros().saturating_add(EPOCH_MICROS).to_be_bytes());
+    out.extend_from_slice(payload);
 }
 
 #[cfg(test)]
@@ -139,22 +201,5 @@ mod tests {
             assert!(reader.read().expect("ours").is_some());
             assert_eq!(reader.read().expect("cut"), None);
         }
-    }
-
-    #[test]
-    fn other_files_are_refused_with_what_they_are() {
-        let refused = |file: &[u8]| Reader::new(file).expect_err("no H4").to_string();
-        assert!(refused(b"").contains("too short"));
-        assert!(refused(b"btsnoop\0\0\0\0\x02\0\0\x03\xEA").contains("version 2"));
-        assert!(refused(b"btsnoop\0\0\0\0\x01\0\0\x09\xD1").contains("2513"));
-    }
-
-    #[test]
-    fn a_length_that_no_packet_has_allocates_nothing() {
-        let mut file = written(&[]);
-        file.extend([0xFF; 8]);
-        file.extend([0; 16]);
-        let error = Reader::new(&file[..]).expect("ours").read().expect_err("too long");
-        assert!(error.to_string().contains("record 1"), "{error}");
     }
 }

@@ -21,6 +21,10 @@ pub enum Container {
 pub enum Link {
     /// Without indicator: the record's flags tell commands and events from data (btsnoop 1001).
     H1,
+    /// Frames of CSR's serial protocol (btsnoop 1003), which are read as data and not written.
+    Bcsp,
+    /// Frames of the three-wire serial protocol H5 (btsnoop 1004), which are read as data and not written.
+    ThreeWire,
     /// H4: the indicator first (btsnoop 1002, pcap 187).
     H4,
     /// Four octets of direction, then H4 (pcap 201).
@@ -67,6 +71,28 @@ impl Format {
         nanoseconds: false,
     };
 
+    /// The same container with its records in another form: [`Link::Monitor`] keeps notes and adapters.
+    ///
+    /// ```
+    /// use baretooth::capture::{Format, Link};
+    /// assert!(Format::PCAP.with_link(Link::Monitor).is_ok());
+    /// assert!(Format::PACKET_LOGGER.with_link(Link::H4).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// When the container has no number for that form.
+    pub fn with_link(self, link: Link) -> Result<Self, ImpossibleFormat> {
+        let format = Self { link, ..self };
+        let possible = match self.container {
+            Container::Btsnoop => matches!(link, Link::H1 | Link::H4 | Link::Monitor),
+            Container::Pcap | Container::PcapNg => {
+                matches!(link, Link::H4 | Link::H4WithDirection | Link::Monitor)
+            }
+            Container::PacketLogger => link == Link::PacketLogger,
+        };
+        if possible { Ok(format) } else { Err(ImpossibleFormat(format)) }
+    }
+
     /// The format that a file's name promises.
     ///
     /// ```
@@ -94,17 +120,27 @@ impl Format {
 #[error("{0}: a capture's name ends in .btsnoop, .log, .pcap, .pcapng or .pklg")]
 pub struct UnknownFormat(pub String);
 
+/// A pair of container and form of records that is not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no file is written as {0}: btsnoop takes H1, H4 and Linux monitor, pcap and pcapng H4 with and without direction and Linux monitor, PacketLogger its own records"
+)]
+pub struct ImpossibleFormat(pub Format);
+
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let container = match self.container {
             Container::Btsnoop => "btsnoop",
             Container::Pcap => "pcap",
             Container::PcapNg => "pcapng",
-            Container::PacketLogger => return f.write_str("PacketLogger"),
+            Container::PacketLogger if self.link == Link::PacketLogger => return f.write_str("PacketLogger"),
+            Container::PacketLogger => "PacketLogger",
         };
         let link = match self.link {
             Link::H1 => "H1",
             Link::H4 => "H4",
+            Link::Bcsp => "BCSP",
+            Link::ThreeWire => "three-wire",
             Link::H4WithDirection => "H4 with direction",
             Link::Monitor => "Linux monitor",
             Link::PacketLogger => "PacketLogger",

@@ -5,15 +5,22 @@
 
 mod btsnoop;
 pub mod dissect;
+mod fields;
 mod format;
+mod identify;
+mod monitor;
+mod packet_logger;
+mod payload;
+mod pcap;
+mod pcapng;
 mod reader;
 mod record;
 mod source;
 mod time;
 mod writer;
 
-pub use format::{Container, Format, Link, UnknownFormat};
-pub use reader::{ReadError, Reader};
+pub use format::{Container, Format, ImpossibleFormat, Link, UnknownFormat};
+pub use reader::{Ending, ReadError, Reader};
 pub use record::{Direction, Kind, Record};
 pub use time::Timestamp;
 pub use writer::{LeftOut, Writer};

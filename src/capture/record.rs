@@ -29,6 +29,8 @@ impl Direction {
 pub enum Kind {
     /// An HCI packet in H4 form, indicator first. Not every format says which way data went (pcap's link type 187).
     Packet(Option<Direction>),
+    /// A frame of another serial protocol than H4 (btsnoop 1003: BCSP, 1004: three-wire), as it stands.
+    Serial(Direction),
     /// Text for people: a system note of a monitor, a note of PacketLogger.
     Note,
     /// Another record of a Linux monitor: an adapter that came or went, a log line, the management channel. Its opcode;
@@ -80,6 +82,7 @@ impl Record {
     pub fn direction(&self) -> Option<Direction> {
         match self.kind {
             Kind::Packet(direction) => direction,
+            Kind::Serial(direction) => Some(direction),
             _ => None,
         }
     }

@@ -1,6 +1,8 @@
 //! Octets of a file in large pieces; what is taken off the front shares its piece and is not copied.
+//!
+//! A length that a file announces never allocates: memory grows with what the file holds, a piece at a time.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use std::io::{self, Read};
 
 /// Octets read at a time.
@@ -11,15 +13,16 @@ pub(super) struct Source<R> {
     from: R,
     buffer: BytesMut,
     ended: bool,
+    /// Octets passed over of something that the file's end cut off.
+    passed: usize,
 }
 
 impl<R: Read> Source<R> {
     pub(super) fn new(from: R) -> Self {
-        Self { from, buffer: BytesMut::new(), ended: false }
+        Self { from, buffer: BytesMut::new(), ended: false, passed: 0 }
     }
 
-    /// What has been read and not taken: at least `length` octets, unless the file has fewer. Memory grows with what
-    /// the file holds, whatever length was asked for.
+    /// What has been read and not taken: at least `length` octets, unless the file has fewer.
     pub(super) fn peek(&mut self, length: usize) -> io::Result<&[u8]> {
         while self.buffer.len() < length && !self.ended {
             let filled = self.buffer.len();
@@ -35,9 +38,30 @@ impl<R: Read> Source<R> {
         Ok(&self.buffer)
     }
 
-    /// Takes that many octets; `None` when the file ends before them.
-    pub(super) fn take(&mut self, length: usize) -> io::Result<Option<Bytes>> {
+    /// Takes that many octets; `None`, and nothing taken, when the file ends before them.
+    pub(super) fn take(&mut self, length: usize) -> io::Result<Option<BytesMut>> {
         let available = self.peek(length)?.len();
-        Ok((available >= length).then(|| self.buffer.split_to(length).freeze()))
+        Ok((available >= length).then(|| self.buffer.split_to(length)))
+    }
+
+    /// Passes over that many octets, holding none; false when the file ends before them.
+    pub(super) fn skip(&mut self, length: u64) -> io::Result<bool> {
+        let mut left = length;
+        while left > 0 {
+            let available = self.peek(1)?.len();
+            if available == 0 {
+                self.passed = usize::try_from(length - left).unwrap_or(usize::MAX);
+                return Ok(false);
+            }
+            let octets = usize::try_from(left).unwrap_or(usize::MAX).min(available);
+            self.buffer.advance(octets);
+            left -= octets as u64;
+        }
+        Ok(true)
+    }
+
+    /// How many octets at the end of the file are not whole: not taken, or passed over in vain.
+    pub(super) fn left(&self) -> usize {
+        self.buffer.len() + self.passed
     }
 }

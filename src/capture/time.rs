@@ -32,6 +32,12 @@ impl Timestamp {
         Self { seconds: seconds.saturating_add((nanos / NANOS) as i64), nanos: nanos % NANOS }
     }
 
+    /// Seconds after 1970 and microseconds after that, of which files may hold more than a second.
+    pub(super) fn with_micros(seconds: u32, micros: u32) -> Self {
+        let carried = i64::from(micros / 1_000_000);
+        Self::new(i64::from(seconds) + carried, micros % 1_000_000 * 1_000)
+    }
+
     /// This many microseconds after 1970, or before.
     pub const fn from_micros(micros: i64) -> Self {
         Self { seconds: micros.div_euclid(1_000_000), nanos: micros.rem_euclid(1_000_000) as u32 * 1_000 }

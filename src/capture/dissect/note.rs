@@ -28,6 +28,10 @@ pub(super) fn line(out: &mut Vec<u8>, record: &Record) {
     let data = &record.data[..];
     match record.kind {
         Kind::Packet(_) => {}
+        Kind::Serial(_) => {
+            out.push_str("Serial frame ");
+            text::octets(out, data);
+        }
         Kind::Note => {
             out.text("Note: ");
             printable(out, data);
