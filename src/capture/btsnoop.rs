@@ -118,7 +118,7 @@ impl Encoder {
     ) -> Option<()> {
         if self.link == Link::Monitor {
             let (adapter, opcode, octets) = monitor::write(record, left_out)?;
-            append(record, u32::from(adapter) << 16 | u32::from(opcode), &octets, out);
+            append(record, u32::from(adapter) << 16 | u32::from(opcode), &octets, left_out, out);
             return Some(());
         }
         let Kind::Packet(_) = record.kind else { return None };
@@ -140,17 +140,21 @@ impl Encoder {
         if self.link == Link::H1 && record.data.first() != Some(&indicator(flags, way)) {
             return None;
         }
-        append(record, flags, octets, out);
+        append(record, flags, octets, left_out, out);
         Some(())
     }
 }
 
-fn append(record: &Record, flags: u32, payload: &[u8], out: &mut Vec<u8>) {
+fn append(record: &Record, flags: u32, payload: &[u8], left_out: &mut Vec<LeftOut>, out: &mut Vec<u8>) {
     let original = length(payload.len().saturating_add(cut(record)));
     for field in [original, length(payload.len()), flags, 0] {
         out.extend_from_slice(&field.to_be_bytes());
     }
-    out.extend_from_slice(&record.time.micros().saturating_add(EPOCH_MICROS).to_be_bytes());
+    let micros = record.time.micros().saturating_add(EPOCH_MICROS);
+    if Timestamp::from_micros(micros.saturating_sub(EPOCH_MICROS)).seconds() != record.time.seconds() {
+        left_out.push(LeftOut::Time);
+    }
+    out.extend_from_slice(&micros.to_be_bytes());
     out.extend_from_slice(payload);
 }
 

@@ -5,7 +5,7 @@
 
 use super::fields::Fields;
 use super::monitor;
-use super::payload::{ACL, COMMAND, EVENT, LONGEST, Raw, SCO, length, numbered, seconds};
+use super::payload::{ACL, COMMAND, EVENT, ISO, LONGEST, Raw, SCO, length, numbered, seconds};
 use super::reader::{Tally, Trouble};
 use super::source::Source;
 use super::{Direction, Format, Kind, LeftOut, Record, Timestamp};
@@ -20,6 +20,9 @@ const PACKETS: &[(u8, u8, Direction)] = &[
     (0x03, ACL, Direction::Received),
     (0x08, SCO, Direction::Sent),
     (0x09, SCO, Direction::Received),
+    // BTstack's, not Apple's.
+    (0x0C, ISO, Direction::Sent),
+    (0x0D, ISO, Direction::Received),
 ];
 const LMP_SENT: u8 = 0x0A;
 const LMP_RECEIVED: u8 = 0x0B;

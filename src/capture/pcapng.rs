@@ -148,7 +148,7 @@ impl Decoder {
                 SECTION_HEADER | INTERFACE_DESCRIPTION | PACKET | SIMPLE_PACKET | ENHANCED_PACKET
             );
             if !known {
-                if !source.skip(u64::from(total) - BEHIND as u64)? {
+                if !source.pass(u64::from(total) - BEHIND as u64)? {
                     return Ok(None);
                 }
                 let Some(behind) = source.take(BEHIND)? else { return Ok(None) };

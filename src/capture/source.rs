@@ -13,7 +13,7 @@ pub(super) struct Source<R> {
     from: R,
     buffer: BytesMut,
     ended: bool,
-    /// Octets passed over of something that the file's end cut off.
+    /// Octets passed over since the last that were taken.
     passed: usize,
 }
 
@@ -40,27 +40,30 @@ impl<R: Read> Source<R> {
 
     /// Takes that many octets; `None`, and nothing taken, when the file ends before them.
     pub(super) fn take(&mut self, length: usize) -> io::Result<Option<BytesMut>> {
-        let available = self.peek(length)?.len();
-        Ok((available >= length).then(|| self.buffer.split_to(length)))
+        if self.peek(length)?.len() < length {
+            return Ok(None);
+        }
+        self.passed = 0;
+        Ok(Some(self.buffer.split_to(length)))
     }
 
-    /// Passes over that many octets, holding none; false when the file ends before them.
-    pub(super) fn skip(&mut self, length: u64) -> io::Result<bool> {
+    /// Passes over that many octets of what is taken next, holding none; false when the file ends before them.
+    pub(super) fn pass(&mut self, length: u64) -> io::Result<bool> {
         let mut left = length;
         while left > 0 {
             let available = self.peek(1)?.len();
             if available == 0 {
-                self.passed = usize::try_from(length - left).unwrap_or(usize::MAX);
                 return Ok(false);
             }
             let octets = usize::try_from(left).unwrap_or(usize::MAX).min(available);
             self.buffer.advance(octets);
+            self.passed += octets;
             left -= octets as u64;
         }
         Ok(true)
     }
 
-    /// How many octets at the end of the file are not whole: not taken, or passed over in vain.
+    /// How many octets stand at the end of the file that nothing whole was made of.
     pub(super) fn left(&self) -> usize {
         self.buffer.len() + self.passed
     }
