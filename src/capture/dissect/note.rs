@@ -29,7 +29,7 @@ pub(super) fn line(out: &mut Vec<u8>, record: &Record) {
     match record.kind {
         Kind::Packet(_) => {}
         Kind::Serial(_) => {
-            out.push_str("Serial frame ");
+            out.text("Serial frame ");
             text::octets(out, data);
         }
         Kind::Note => {
