@@ -138,7 +138,7 @@ impl Reader {
             return;
         };
         let link = self.links.entry((acl.handle, direction)).or_default();
-        match link.on_packet(&acl, packet) {
+        match link.on_packet(&acl, packet.bytes()) {
             Ok(Some(frame)) => self.frame(&frame),
             Ok(None) => {}
             Err(_) => self.outcome.errors += 1,
