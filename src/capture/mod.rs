@@ -16,11 +16,13 @@ mod pcapng;
 mod reader;
 mod record;
 mod source;
+pub mod stats;
 mod time;
 mod writer;
 
 pub use format::{Container, Format, ImpossibleFormat, Link, UnknownFormat};
 pub use reader::{Ending, ReadError, Reader};
 pub use record::{Direction, Kind, Record};
+pub use stats::Statistics;
 pub use time::Timestamp;
 pub use writer::{LeftOut, Writer};
