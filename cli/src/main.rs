@@ -15,6 +15,7 @@ mod output;
 mod read;
 mod scan;
 mod sim;
+mod stats;
 mod target;
 mod tour;
 mod value;
@@ -57,6 +58,8 @@ enum Verb {
     Tour(tour::Args),
     /// Prints a capture, one line per packet
     Decode(decode::Args),
+    /// Prints what a capture holds, in numbers
+    Stats(stats::Args),
     /// Serves virtual controllers and devices to other hosts
     Sim(sim::Args),
 }
@@ -74,6 +77,7 @@ impl Verb {
             Self::Notify(_) => "notify",
             Self::Tour(_) => "tour",
             Self::Decode(_) => "decode",
+            Self::Stats(_) => "stats",
             Self::Sim(_) => "sim",
         }
     }
@@ -89,6 +93,7 @@ impl Verb {
             Self::Notify(args) => notify::run(global, args).await,
             Self::Tour(args) => tour::run(global, args).await,
             Self::Decode(args) => decode::run(global, args).await,
+            Self::Stats(args) => stats::run(global, args).await,
             Self::Sim(args) => sim::run(global, args).await,
         }
     }
