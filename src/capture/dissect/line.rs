@@ -4,6 +4,7 @@ use super::packet::{Acl, Content, Frame, Isochronous, Packet, Pdu, Signals};
 use super::text::{self, Text};
 use super::{att, note, report};
 use crate::capture::{Direction, Timestamp};
+use crate::codec::ParseError;
 use crate::codec::show::{Line, digits};
 use crate::hci::Event;
 use crate::hci::acl::PacketBoundary;
@@ -59,7 +60,7 @@ impl Packet<'_> {
         match &self.content {
             Content::Command { parameters, command, .. } => match command {
                 Ok(command) => command.show(&mut Line::new(out)),
-                Err(error) => malformed(out, error, parameters),
+                Err(error) => self.unreadable(out, error, parameters),
             },
             Content::Event { parameters, event, continued, .. } => match event {
                 Ok(Event::CommandComplete(e)) => {
@@ -73,7 +74,7 @@ impl Packet<'_> {
                 Ok(Event::LeMeta(meta)) if report::line(out, &meta.subevent, *continued) => {}
                 Ok(Event::LeMeta(meta)) => meta.subevent.show(&mut Line::new(out)),
                 Ok(event) => event.show(&mut Line::new(out)),
-                Err(error) => malformed(out, error, parameters),
+                Err(error) => self.unreadable(out, error, parameters),
             },
             Content::Acl(acl) => self.acl_line(out, acl),
             Content::Synchronous { handle, data, .. } => {
@@ -96,6 +97,18 @@ impl Packet<'_> {
                 }
                 text::octets(out, &self.record.data);
             }
+        }
+    }
+
+    /// What a command or event has instead of its fields.
+    fn unreadable(&self, out: &mut Vec<u8>, error: &ParseError, parameters: &[u8]) {
+        if self.record.is_cut() {
+            // Nothing is wrong with it: the rest is not there.
+            out.text(error.what);
+            out.text(" ");
+            text::octets(out, parameters);
+        } else {
+            malformed(out, error, parameters);
         }
     }
 
