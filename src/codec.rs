@@ -124,6 +124,12 @@ impl<'a> Field<'a> for u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct U24(pub u32);
 
+impl From<U24> for u32 {
+    fn from(n: U24) -> Self {
+        n.0
+    }
+}
+
 impl<'a> Field<'a> for U24 {
     #[inline]
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {

@@ -1,6 +1,7 @@
 //! The Attribute Protocol ([Vol 3] Part F): its PDUs and the bearer that carries one request at a time.
 
 pub(crate) mod bearer;
+mod entries;
 mod error;
 pub mod pdu;
 

@@ -1,8 +1,9 @@
 //! ATT PDUs ([Vol 3] Part F, 3.4), each declared once.
 
 use crate::att::AttError;
-use crate::codec::show::Show;
+use crate::codec::show::{Show, View};
 use crate::codec::{Field, HexInt, ParseError, Rest, Tail};
+use crate::{Uuid, assigned};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
 
@@ -41,6 +42,31 @@ crate::layout! {
     pub struct HandleLengthValue<'a> { attribute_handle: HexInt<u16>, value: LengthValue<'a> }
 }
 
+/// Octets that are the type of attributes.
+#[derive(Debug)]
+pub enum AttributeType {}
+
+impl View<Rest<'_>> for AttributeType {
+    fn show(value: Rest<'_>, to: &mut dyn Show) {
+        match Uuid::from_wire(value.0) {
+            Some(uuid) => to.uuid(uuid, assigned::attribute_name(uuid)),
+            None => to.octets(value.0),
+        }
+    }
+}
+
+impl View<HexInt<u16>> for AttributeType {
+    fn show(value: HexInt<u16>, to: &mut dyn Show) {
+        let uuid = Uuid::from_u16(value.0);
+        to.uuid(uuid, assigned::attribute_name(uuid));
+    }
+}
+
+crate::open_enum! {
+    /// What happens to prepared writes ([Vol 3] Part F, 3.4.6.3).
+    pub struct ExecuteFlags(u8) { Cancel = 0 "cancel", Write = 1 "write" }
+}
+
 crate::coded_table! {
     /// Any PDU, by its opcode. Attribute types are two or sixteen octets, as `Uuid::from_wire` reads them.
     pub enum AttPdu, whole;
@@ -56,14 +82,14 @@ crate::coded_table! {
     0x05 "ATT_FIND_INFORMATION_RSP" FindInformationRsp<'a> { format: u8, information_data: Rest<'a> };
     /// [Vol 3] Part F, 3.4.3.3.
     0x06 "ATT_FIND_BY_TYPE_VALUE_REQ" FindByTypeValueReq<'a> {
-        starting_handle: HexInt<u16>, ending_handle: HexInt<u16>, attribute_type: HexInt<u16>,
-        attribute_value: Rest<'a>
+        starting_handle: HexInt<u16>, ending_handle: HexInt<u16>,
+        attribute_type: HexInt<u16> as AttributeType, attribute_value: Rest<'a>
     };
     /// [Vol 3] Part F, 3.4.3.4.
     0x07 "ATT_FIND_BY_TYPE_VALUE_RSP" FindByTypeValueRsp<'a> { handles: Tail<'a, HandlesInformation> };
     /// [Vol 3] Part F, 3.4.4.1.
     0x08 "ATT_READ_BY_TYPE_REQ" ReadByTypeReq<'a> {
-        starting_handle: HexInt<u16>, ending_handle: HexInt<u16>, attribute_type: Rest<'a>
+        starting_handle: HexInt<u16>, ending_handle: HexInt<u16>, attribute_type: Rest<'a> as AttributeType
     };
     /// [Vol 3] Part F, 3.4.4.2. Entries of `length` octets: handle and value.
     0x09 "ATT_READ_BY_TYPE_RSP" ReadByTypeRsp<'a> { length: u8, attribute_data: Rest<'a> };
@@ -81,7 +107,8 @@ crate::coded_table! {
     0x0F "ATT_READ_MULTIPLE_RSP" ReadMultipleRsp<'a> { set_of_values: Rest<'a> };
     /// [Vol 3] Part F, 3.4.4.9.
     0x10 "ATT_READ_BY_GROUP_TYPE_REQ" ReadByGroupTypeReq<'a> {
-        starting_handle: HexInt<u16>, ending_handle: HexInt<u16>, attribute_group_type: Rest<'a>
+        starting_handle: HexInt<u16>, ending_handle: HexInt<u16>,
+        attribute_group_type: Rest<'a> as AttributeType
     };
     /// [Vol 3] Part F, 3.4.4.10. Entries of `length` octets: handle, end of the group, value.
     0x11 "ATT_READ_BY_GROUP_TYPE_RSP" ReadByGroupTypeRsp<'a> { length: u8, attribute_data: Rest<'a> };
@@ -98,7 +125,7 @@ crate::coded_table! {
         attribute_handle: HexInt<u16>, value_offset: u16, part_attribute_value: Rest<'a>
     };
     /// [Vol 3] Part F, 3.4.6.3. Flags 0 cancels, 1 writes.
-    0x18 "ATT_EXECUTE_WRITE_REQ" ExecuteWriteReq { flags: u8 };
+    0x18 "ATT_EXECUTE_WRITE_REQ" ExecuteWriteReq { flags: u8 as ExecuteFlags };
     /// [Vol 3] Part F, 3.4.6.4.
     0x19 "ATT_EXECUTE_WRITE_RSP" ExecuteWriteRsp {};
     /// [Vol 3] Part F, 3.4.7.1.

@@ -111,7 +111,7 @@ macro_rules! open_enum {
 
         impl $crate::codec::show::View<$int> for $name {
             fn show(value: $int, to: &mut dyn $crate::codec::show::Show) {
-                $crate::codec::Field::show(&Self(value), to);
+                to.labelled(value.into(), None, Self(value).name());
             }
         }
 

@@ -29,6 +29,10 @@ pub trait Show {
     /// A number of so many octets of which some values have names.
     fn named(&mut self, value: u64, octets: usize, name: Option<&str>);
 
+    /// A number of which some values have meanings, for which a line has no room: as people count, or of so many
+    /// octets in hexadecimal.
+    fn labelled(&mut self, value: u64, octets: Option<usize>, meaning: Option<&str>);
+
     /// A number of so many octets whose bits have names, the lowest first; an empty name is of a bit that has none.
     fn bits(&mut self, value: u64, octets: usize, names: &[&str]);
 
@@ -129,6 +133,12 @@ pub enum Advertising {}
 impl<'a, const MAX: usize> View<super::Prefixed<'a, MAX>> for Advertising {
     fn show(value: super::Prefixed<'a, MAX>, to: &mut dyn Show) {
         to.advertising_data(value.get());
+    }
+}
+
+impl<const N: usize> View<&[u8; N]> for Advertising {
+    fn show(value: &[u8; N], to: &mut dyn Show) {
+        to.advertising_data(value);
     }
 }
 

@@ -17,14 +17,15 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::codec::show::{ListHead, Show};
 use crate::uuid::Uuid;
 
 pub use builder::{AdvertisingDataBuilder, AdvertisingDataTooLong};
 pub use field::{AdField, AdType};
 pub use value::{
     AddressList, AdvertisingInterval, Appearance, ChannelMapUpdate, ClassOfDevice, ConnectionIntervalRange,
-    DeviceId, DeviceIdOrTk, EncryptedData, Flags, LeRole, ManufacturerData, Octets, OobFlags, ResponseTiming,
-    ServiceData, Text, TxPower, Uri, UuidList,
+    DeviceId, DeviceIdOrTk, EncryptedData, Flags, Key, LeRole, ManufacturerData, Octets, OobFlags,
+    ResponseTiming, ServiceData, Text, TxPower, Uri, UuidList,
 };
 
 /// The most octets that advertising data has, in a chain of extended advertising reports ([Vol 4] Part E,
@@ -80,6 +81,31 @@ impl<'a> AdvertisingData<'a> {
     /// The AD structures in order, each interpreted by its type.
     pub fn fields(self) -> impl Iterator<Item = AdField<'a>> {
         self.structures().map(|structure| structure.field())
+    }
+
+    /// Says what it is made of: a list of its AD structures, and behind them the octets that are none.
+    pub fn show(self, to: &mut dyn Show) {
+        if to.in_words(&self) {
+            return;
+        }
+        to.begin_list(ListHead::default());
+        let mut structures = self.structures();
+        let mut there = 0;
+        for structure in structures.by_ref() {
+            to.item(there);
+            structure.field().show(to);
+            there += 1;
+        }
+        // Zeros at the end are padding.
+        if structures.rest.iter().any(|&octet| octet != 0) {
+            to.item(there);
+            to.begin();
+            to.field("rest");
+            to.octets(structures.rest);
+            to.end();
+            there += 1;
+        }
+        to.end_list(ListHead::default(), there);
     }
 
     /// Whether octets remain that are no AD structure: a length past the end, or a length of 0 with more than

@@ -1,7 +1,8 @@
 //! HCI commands ([Vol 4] Part E, 5.4.1): one row of `command/table.rs` declares each.
 
-use crate::codec::show::{self, Show};
+use crate::codec::show::{self, Show, Units};
 use crate::codec::{Field, ParseError, parse_front, whole};
+use crate::hci::meanings::ScanType;
 use crate::hci::{ConnectionHandle, ErrorCode};
 use crate::layout;
 use crate::transports::{HciPacket, PacketError};
@@ -97,20 +98,26 @@ layout! {
 
 layout! {
     /// One set of LE Set Extended Advertising Enable.
-    pub struct AdvertisingSetEnable { advertising_handle: u8, duration: u16, max_extended_advertising_events: u8 }
+    pub struct AdvertisingSetEnable {
+        advertising_handle: u8, duration: u16 as Units<10_000>, max_extended_advertising_events: u8
+    }
 }
 
 layout! {
     /// One PHY of LE Set Extended Scan Parameters; times in units of 0.625 ms.
-    pub struct ScanPhyParameters { scan_type: u8, scan_interval: u16, scan_window: u16 }
+    pub struct ScanPhyParameters {
+        scan_type: u8 as ScanType, scan_interval: u16 as Units<625>, scan_window: u16 as Units<625>
+    }
 }
 
 layout! {
     /// One PHY of LE Extended Create Connection; scan times in units of 0.625 ms, connection intervals of
     /// 1.25 ms, the supervision time-out of 10 ms.
     pub struct InitiatingPhyParameters {
-        scan_interval: u16, scan_window: u16, connection_interval_min: u16, connection_interval_max: u16,
-        max_latency: u16, supervision_timeout: u16, min_ce_length: u16, max_ce_length: u16
+        scan_interval: u16 as Units<625>, scan_window: u16 as Units<625>,
+        connection_interval_min: u16 as Units<1250>, connection_interval_max: u16 as Units<1250>,
+        max_latency: u16, supervision_timeout: u16 as Units<10_000>, min_ce_length: u16 as Units<625>,
+        max_ce_length: u16 as Units<625>
     }
 }
 

@@ -1,8 +1,9 @@
 //! HCI events ([Vol 4] Part E, 5.4.4): one row of `event/table.rs` declares each.
 
 use crate::BdAddr;
-use crate::codec::show::Show;
+use crate::codec::show::{Advertising, Show, Units};
 use crate::codec::{Field, Parsed, Prefixed};
+use crate::hci::meanings::{AdvertisingEventType, DataStatus, ExtendedEventType};
 use crate::hci::{AddressType, Phy};
 use crate::layout;
 use crate::transports::{HciPacket, PacketError};
@@ -12,15 +13,16 @@ layout! {
     /// One report of LE Advertising Report. `event_type` 0 is ADV_IND, 1 ADV_DIRECT_IND, 2 ADV_SCAN_IND,
     /// 3 ADV_NONCONN_IND, 4 SCAN_RSP; `rssi` in dBm, 127 when not known.
     pub struct AdvertisingReport<'a> {
-        event_type: u8, address_type: AddressType, address: BdAddr, data: Prefixed<'a>, rssi: i8
+        event_type: u8 as AdvertisingEventType, address_type: AddressType, address: BdAddr,
+        data: Prefixed<'a> as Advertising, rssi: i8
     }
 }
 
 layout! {
     /// One report of LE Directed Advertising Report.
     pub struct DirectedAdvertisingReport {
-        event_type: u8, address_type: AddressType, address: BdAddr, direct_address_type: AddressType,
-        direct_address: BdAddr, rssi: i8
+        event_type: u8 as AdvertisingEventType, address_type: AddressType, address: BdAddr,
+        direct_address_type: AddressType, direct_address: BdAddr, rssi: i8
     }
 }
 
@@ -28,16 +30,18 @@ layout! {
     /// One report, or one part of one, of LE Extended Advertising Report. `event_type` bits: 0 connectable,
     /// 1 scannable, 2 directed, 3 scan response, 4 legacy PDU, 5-6 data status.
     pub struct ExtendedAdvertisingReport<'a> {
-        event_type: crate::codec::HexInt<u16>, address_type: AddressType, address: BdAddr, primary_phy: Phy,
-        secondary_phy: Phy, advertising_sid: u8, tx_power: i8, rssi: i8, periodic_advertising_interval: u16,
-        direct_address_type: AddressType, direct_address: BdAddr, data: Prefixed<'a>
+        event_type: crate::codec::HexInt<u16> as ExtendedEventType, address_type: AddressType,
+        address: BdAddr, primary_phy: Phy, secondary_phy: Phy, advertising_sid: u8, tx_power: i8, rssi: i8,
+        periodic_advertising_interval: u16 as Units<1250>, direct_address_type: AddressType,
+        direct_address: BdAddr, data: Prefixed<'a> as Advertising
     }
 }
 
 layout! {
     /// One response of LE Periodic Advertising Response Report.
     pub struct ResponseReport<'a> {
-        tx_power: i8, rssi: i8, cte_type: u8, response_slot: u8, data_status: u8, data: Prefixed<'a>
+        tx_power: i8, rssi: i8, cte_type: u8, response_slot: u8, data_status: u8 as DataStatus,
+        data: Prefixed<'a>
     }
 }
 

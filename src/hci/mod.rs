@@ -9,6 +9,7 @@ pub(crate) mod command_flow;
 
 pub mod event;
 mod init;
+pub mod meanings;
 mod status;
 mod types;
 

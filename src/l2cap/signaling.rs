@@ -1,5 +1,6 @@
 //! Commands of the signalling channel ([Vol 3] Part A, 4).
 
+use crate::codec::show::Units;
 use crate::codec::{HexInt, ParseError, Rest, Tail};
 use crate::hci::{ParameterUnits, Role};
 use crate::open_enum;
@@ -25,6 +26,53 @@ open_enum! {
     }
 }
 
+open_enum! {
+    /// Answer to a request for one credit-based channel ([Vol 3] Part A, 4.23).
+    pub struct CreditConnectionResult(u16) {
+        ConnectionSuccessful = 0x0000 "Connection successful",
+        SpsmNotSupported = 0x0002 "Connection refused - SPSM not supported",
+        NoResourcesAvailable = 0x0004 "Connection refused - no resources available",
+        InsufficientAuthentication = 0x0005 "Connection refused - insufficient authentication",
+        InsufficientAuthorization = 0x0006 "Connection refused - insufficient authorization",
+        EncryptionKeySizeTooShort = 0x0007 "Connection refused - encryption key size too short",
+        InsufficientEncryption = 0x0008 "Connection refused - insufficient encryption",
+        InvalidSourceCid = 0x0009 "Connection refused - invalid Source CID",
+        SourceCidAlreadyAllocated = 0x000A "Connection refused - Source CID already allocated",
+        UnacceptableParameters = 0x000B "Connection refused - unacceptable parameters",
+    }
+}
+
+open_enum! {
+    /// Answer to a request for several credit-based channels ([Vol 3] Part A, 4.26).
+    pub struct CreditConnectionsResult(u16) {
+        AllSuccessful = 0x0000 "All connections successful",
+        AllRefusedSpsmNotSupported = 0x0002 "All connections refused - SPSM not supported",
+        SomeRefusedInsufficientResourcesAvailable = 0x0004 "Some connections refused - insufficient resources available",
+        AllRefusedInsufficientAuthentication = 0x0005 "All connections refused - insufficient authentication",
+        AllRefusedInsufficientAuthorization = 0x0006 "All connections refused - insufficient authorization",
+        AllRefusedEncryptionKeySizeTooShort = 0x0007 "All connections refused - encryption key size too short",
+        AllRefusedInsufficientEncryption = 0x0008 "All connections refused - insufficient encryption",
+        SomeRefusedInvalidSourceCid = 0x0009 "Some connections refused - invalid Source CID",
+        SomeRefusedSourceCidAlreadyAllocated = 0x000A "Some connections refused - Source CID already allocated",
+        AllRefusedUnacceptableParameters = 0x000B "All connections refused - unacceptable parameters",
+        AllRefusedInvalidParameters = 0x000C "All connections refused - invalid parameters",
+        AllPendingNoFurtherInformationAvailable = 0x000D "All connections pending - no further information available",
+        AllPendingAuthenticationPending = 0x000E "All connections pending - authentication pending",
+        AllPendingAuthorizationPending = 0x000F "All connections pending - authorization pending",
+    }
+}
+
+open_enum! {
+    /// Answer to a request for other sizes of channels ([Vol 3] Part A, 4.28).
+    pub struct ReconfigureResult(u16) {
+        ReconfigurationSuccessful = 0x0000 "Reconfiguration successful",
+        ReductionInSizeOfMtuNotAllowed = 0x0001 "Reconfiguration failed - reduction in size of MTU not allowed",
+        ReductionInSizeOfMpsNotAllowedForMoreThanOneChannelAtATime = 0x0002 "Reconfiguration failed - reduction in size of MPS not allowed for more than one channel at a time",
+        OneOrMoreDestinationCidsInvalid = 0x0003 "Reconfiguration failed - one or more Destination CIDs invalid",
+        OtherUnacceptableParameters = 0x0004 "Reconfiguration failed - other unacceptable parameters",
+    }
+}
+
 crate::coded_table! {
     /// A command of the LE signalling channel, by its code. The BR/EDR ones are not here: on LE they are
     /// not understood.
@@ -37,7 +85,8 @@ crate::coded_table! {
     0x07 "L2CAP_DISCONNECTION_RSP" DisconnectionRsp { destination_cid: HexInt<u16>, source_cid: HexInt<u16> };
     /// [Vol 3] Part A, 4.20. Intervals in units of 1.25 ms, the time-out of 10 ms.
     0x12 "L2CAP_CONNECTION_PARAMETER_UPDATE_REQ" ConnectionParameterUpdateReq {
-        interval_min: u16, interval_max: u16, latency: u16, timeout: u16
+        interval_min: u16 as Units<1250>, interval_max: u16 as Units<1250>, latency: u16,
+        timeout: u16 as Units<10_000>
     };
     /// [Vol 3] Part A, 4.21.
     0x13 "L2CAP_CONNECTION_PARAMETER_UPDATE_RSP" ConnectionParameterUpdateRsp { result: ParameterUpdateResult };
@@ -47,7 +96,8 @@ crate::coded_table! {
     };
     /// [Vol 3] Part A, 4.23.
     0x15 "L2CAP_LE_CREDIT_BASED_CONNECTION_RSP" LeCreditBasedConnectionRsp {
-        destination_cid: HexInt<u16>, mtu: u16, mps: u16, initial_credits: u16, result: HexInt<u16>
+        destination_cid: HexInt<u16>, mtu: u16, mps: u16, initial_credits: u16,
+        result: CreditConnectionResult
     };
     /// [Vol 3] Part A, 4.24.
     0x16 "L2CAP_FLOW_CONTROL_CREDIT_IND" FlowControlCreditInd { cid: HexInt<u16>, credits: u16 };
@@ -57,14 +107,15 @@ crate::coded_table! {
     };
     /// [Vol 3] Part A, 4.26.
     0x18 "L2CAP_CREDIT_BASED_CONNECTION_RSP" CreditBasedConnectionRsp<'a> {
-        mtu: u16, mps: u16, initial_credits: u16, result: HexInt<u16>, destination_cids: Tail<'a, HexInt<u16>>
+        mtu: u16, mps: u16, initial_credits: u16, result: CreditConnectionsResult,
+        destination_cids: Tail<'a, HexInt<u16>>
     };
     /// [Vol 3] Part A, 4.27.
     0x19 "L2CAP_CREDIT_BASED_RECONFIGURE_REQ" CreditBasedReconfigureReq<'a> {
         mtu: u16, mps: u16, destination_cids: Tail<'a, HexInt<u16>>
     };
     /// [Vol 3] Part A, 4.28.
-    0x1A "L2CAP_CREDIT_BASED_RECONFIGURE_RSP" CreditBasedReconfigureRsp { result: HexInt<u16> };
+    0x1A "L2CAP_CREDIT_BASED_RECONFIGURE_RSP" CreditBasedReconfigureRsp { result: ReconfigureResult };
 }
 
 /// A command with its header, as it stands in a frame of the signalling channel.
@@ -172,7 +223,7 @@ pub(crate) fn react(payload: &[u8], role: Role, grant: impl Fn(&ParameterUnits) 
                 mtu: 0,
                 mps: 0,
                 initial_credits: 0,
-                result: SPSM_NOT_SUPPORTED,
+                result: CreditConnectionResult::SpsmNotSupported,
             };
             reply(refused.into(), identifier)
         }
@@ -182,25 +233,21 @@ pub(crate) fn react(payload: &[u8], role: Role, grant: impl Fn(&ParameterUnits) 
                 mtu: 0,
                 mps: 0,
                 initial_credits: 0,
-                result: SPSM_NOT_SUPPORTED,
+                result: CreditConnectionsResult::AllRefusedSpsmNotSupported,
                 destination_cids: Tail::new(&none),
             };
             reply(refused.into(), identifier)
         }
-        SignalingCommand::CreditBasedReconfigureReq(_) => {
-            reply(CreditBasedReconfigureRsp { result: INVALID_DESTINATION_CID }.into(), identifier)
-        }
+        SignalingCommand::CreditBasedReconfigureReq(_) => reply(
+            CreditBasedReconfigureRsp { result: ReconfigureResult::OneOrMoreDestinationCidsInvalid }.into(),
+            identifier,
+        ),
         SignalingCommand::Unknown { .. } | SignalingCommand::ConnectionParameterUpdateReq(_) => {
             not_understood()
         }
         _ => Reaction::default(),
     }
 }
-
-/// Result of a refused channel ([Vol 3] Part A, 4.23 and 4.26).
-const SPSM_NOT_SUPPORTED: HexInt<u16> = HexInt(0x0002);
-/// Result of a refused reconfiguration ([Vol 3] Part A, 4.28).
-const INVALID_DESTINATION_CID: HexInt<u16> = HexInt(0x0003);
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! SMP PDUs ([Vol 3] Part H, 3.5 and 3.6), each declared once. Values are least significant octet first.
 
 use crate::BdAddr;
+use crate::codec::show::{Show, View};
 use crate::codec::{HexInt, ParseError, Secret};
 use crate::hci::AddressType;
 use crate::open_enum;
@@ -29,18 +30,62 @@ open_enum! {
     }
 }
 
+open_enum! {
+    /// What a device can show and ask for ([Vol 3] Part H, 3.5.1).
+    pub struct IoCapability(u8) {
+        DisplayOnly = 0 "DisplayOnly",
+        DisplayYesNo = 1 "DisplayYesNo",
+        KeyboardOnly = 2 "KeyboardOnly",
+        NoInputNoOutput = 3 "NoInputNoOutput",
+        KeyboardDisplay = 4 "KeyboardDisplay",
+    }
+}
+
+open_enum! {
+    /// What the user did while entering a passkey ([Vol 3] Part H, 3.5.8).
+    pub struct KeypressType(u8) {
+        EntryStarted = 0 "entry started",
+        DigitEntered = 1 "digit entered",
+        DigitErased = 2 "digit erased",
+        Cleared = 3 "cleared",
+        EntryCompleted = 4 "entry completed",
+    }
+}
+
+/// Bits of an `auth_req`. The lowest two are one number, of which only 1 is defined ([Vol 3] Part H, 3.5.1).
+#[derive(Debug)]
+pub enum AuthReq {}
+
+impl View<HexInt<u8>> for AuthReq {
+    fn show(value: HexInt<u8>, to: &mut dyn Show) {
+        to.bits(value.0.into(), 1, &["bonding", "", "MITM", "SC", "keypress", "CT2"]);
+    }
+}
+
+/// Bits of a key distribution ([Vol 3] Part H, 3.6.1).
+#[derive(Debug)]
+pub enum KeyDistribution {}
+
+impl View<HexInt<u8>> for KeyDistribution {
+    fn show(value: HexInt<u8>, to: &mut dyn Show) {
+        to.bits(value.0.into(), 1, &["EncKey", "IdKey", "SignKey", "LinkKey"]);
+    }
+}
+
 crate::coded_table! {
     /// Any PDU of the security manager's channel, by its code.
     pub enum SmpPdu, whole;
     /// [Vol 3] Part H, 3.5.1.
     0x01 "Pairing Request" PairingRequest {
-        io_capability: u8, oob_data_flag: u8, auth_req: HexInt<u8>, max_encryption_key_size: u8,
-        initiator_key_distribution: HexInt<u8>, responder_key_distribution: HexInt<u8>
+        io_capability: u8 as IoCapability, oob_data_flag: u8, auth_req: HexInt<u8> as AuthReq,
+        max_encryption_key_size: u8, initiator_key_distribution: HexInt<u8> as KeyDistribution,
+        responder_key_distribution: HexInt<u8> as KeyDistribution
     };
     /// [Vol 3] Part H, 3.5.2.
     0x02 "Pairing Response" PairingResponse {
-        io_capability: u8, oob_data_flag: u8, auth_req: HexInt<u8>, max_encryption_key_size: u8,
-        initiator_key_distribution: HexInt<u8>, responder_key_distribution: HexInt<u8>
+        io_capability: u8 as IoCapability, oob_data_flag: u8, auth_req: HexInt<u8> as AuthReq,
+        max_encryption_key_size: u8, initiator_key_distribution: HexInt<u8> as KeyDistribution,
+        responder_key_distribution: HexInt<u8> as KeyDistribution
     };
     /// [Vol 3] Part H, 3.5.3.
     0x03 "Pairing Confirm" PairingConfirm<'a> { confirm_value: &'a [u8; 16] };
@@ -59,13 +104,13 @@ crate::coded_table! {
     /// [Vol 3] Part H, 3.6.6.
     0x0A "Signing Information" SigningInformation<'a> { signature_key: Secret<'a, 16> };
     /// [Vol 3] Part H, 3.6.7.
-    0x0B "Security Request" SecurityRequest { auth_req: HexInt<u8> };
+    0x0B "Security Request" SecurityRequest { auth_req: HexInt<u8> as AuthReq };
     /// [Vol 3] Part H, 3.5.6.
     0x0C "Pairing Public Key" PairingPublicKey<'a> { public_key_x: &'a [u8; 32], public_key_y: &'a [u8; 32] };
     /// [Vol 3] Part H, 3.5.7.
     0x0D "Pairing DHKey Check" PairingDhKeyCheck<'a> { dhkey_check: &'a [u8; 16] };
     /// [Vol 3] Part H, 3.5.8.
-    0x0E "Pairing Keypress Notification" PairingKeypressNotification { notification_type: u8 };
+    0x0E "Pairing Keypress Notification" PairingKeypressNotification { notification_type: u8 as KeypressType };
 }
 
 impl<'a> SmpPdu<'a> {

@@ -104,6 +104,10 @@ impl Show for Json<'_> {
         self.out.push(b'}');
     }
 
+    fn labelled(&mut self, value: u64, octets: Option<usize>, meaning: Option<&str>) {
+        self.named(value, octets.unwrap_or_default(), meaning);
+    }
+
     fn bits(&mut self, value: u64, octets: usize, names: &[&str]) {
         self.push(r#"{"value":"#);
         self.hex(value, octets);

@@ -59,6 +59,13 @@ impl Show for Line<'_> {
         }
     }
 
+    fn labelled(&mut self, value: u64, octets: Option<usize>, _meaning: Option<&str>) {
+        match octets {
+            Some(octets) => digits::hex(self.out, value, octets),
+            None => digits::unsigned(self.out, value),
+        }
+    }
+
     fn bits(&mut self, value: u64, octets: usize, _names: &[&str]) {
         digits::hex(self.out, value, octets);
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::att::AttPdu;
 use crate::codec::{Field, HexInt, List, Prefixed, Rest, Secret, Tail};
+use crate::gap::advertising_data::{AdStructure, AdType, AdvertisingData};
 use crate::hci::{Command, Event, LeEvent, Opcode};
 use crate::l2cap::signaling::SignalingCommand;
 use crate::smp::SmpPdu;
@@ -148,6 +149,57 @@ fn what_a_table_tells_apart_has_its_code_and_name() {
 }
 
 #[test]
+fn what_numbers_mean_is_told_where_there_is_room() {
+    let octets = [
+        &[0x0D, 1, 0x13, 0, 1, 1, 0, 0x70, 0xE7, 0xBA, 0xC0, 1, 0, 0xFF, 127, 0xD6, 0, 0, 0][..],
+        &[0; 6],
+        b"\x1D\x02\x01\x06\x05\x03\x0D\x18\x0F\x18\x06\xFF\x4C\x00\x10\x01\x1B\x07\x09HR \x1B[m\x02\x0A\xFC\x09\xFF",
+    ]
+    .concat();
+    let event = Event::parse(0x3E, &octets).expect("whole");
+    let mut out = Vec::new();
+    let read = |octets: &[u8], to: &mut dyn Show| AdvertisingData::new(octets).show(to);
+    event.show(&mut Tree::new(&mut out, 1).advertising(read));
+    assert_eq!(
+        String::from_utf8(out).expect("text"),
+        r#"LE Meta (0x3E)
+  subevent: LE Extended Advertising Report (0x0D)
+    reports:
+      #0  event_type: 0x0013 (connectable, scannable, legacy)
+          address_type: 0x01 (random)
+          address: C0:BA:E7:70:00:01
+          primary_phy: 0x01 (1M)
+          secondary_phy: 0x00 (none)
+          advertising_sid: 255
+          tx_power: 127
+          rssi: -42
+          periodic_advertising_interval: 0 (0 us)
+          direct_address_type: 0x00 (public)
+          direct_address: 00:00:00:00:00:00
+          data:
+            #0  Flags (0x01): 0x06 (LE General Discoverable Mode, BR/EDR Not Supported)
+            #1  Complete List of 16-bit Service or Service Class UUIDs (0x03): 0x180D (Heart Rate), 0x180F (Battery)
+            #2  Manufacturer Specific Data (0xFF):
+                  company: 0x004C (Apple, Inc.)
+                  data: 10011b
+            #3  Complete Local Name (0x09): "HR \u{1b}[m"
+            #4  Tx Power Level (0x0A): -4
+            #5  rest: 09ff"#
+    );
+    let mut out = Vec::new();
+    event.show(&mut Json::new(&mut out).advertising(read));
+    let json: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+    let report = &json["subevent"]["reports"][0];
+    assert_eq!(report["event_type"]["bits"], serde_json::json!(["connectable", "scannable", "legacy"]));
+    assert_eq!(
+        report["data"][3],
+        serde_json::json!({"code": 9, "name": "Complete Local Name", "value": "HR \u{1b}[m"})
+    );
+    assert_eq!(report["data"][2]["value"]["company"]["name"], "Apple, Inc.");
+    assert!(event.to_string().contains("event_type=0x0013 address_type=random"), "{event}");
+}
+
+#[test]
 fn an_unknown_code_is_shown_with_its_octets() {
     let pdu = AttPdu::from_octets(&[0x2A, 7, 8]).expect("data");
     assert_eq!(pdu.to_string(), "AttPdu 0x2A 0708");
@@ -268,12 +320,15 @@ fn check(show: impl Fn(&mut dyn Show)) {
     let tree = tree(&show);
     assert!(!tree.contains(|c: char| c.is_control() && c != '\n'), "{tree:?}");
     assert!(tree.lines().skip(1).all(|line| line.starts_with("  ")), "{tree}");
-    let json = json(&show);
-    assert!(!json.to_string().contains(char::is_control));
+    let mut octets = Vec::new();
+    show(&mut Json::new(&mut octets));
+    let json = String::from_utf8(octets).expect("text");
+    assert!(!json.contains(char::is_control), "{json:?}");
+    serde_json::from_str::<serde_json::Value>(&json).unwrap_or_else(|e| panic!("{e}: {json}"));
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn every_row_shows_any_octets(octets in prop::collection::vec(any::<u8>(), 0..=255), unlisted: u8) {
@@ -291,6 +346,14 @@ proptest! {
         }
         for &code in AttPdu::CODES.iter().chain([&unlisted]) {
             prefixes().find_map(|o| AttPdu::parse(code, o).ok()).iter().for_each(|p| check(|to| p.show(to)));
+        }
+        let read = |octets: &[u8], to: &mut dyn Show| AdvertisingData::new(octets).show(to);
+        check(|to| read(&octets, to));
+        for ad_type in 0..=u8::MAX {
+            for length in [1, 2, 3, 4, 6, 7, 8, 16].into_iter().filter(|&length| length <= octets.len()) {
+                let structure = AdStructure { ad_type: AdType(ad_type), data: &octets[..length] };
+                check(|to| structure.field().show(to));
+            }
         }
         for &code in SmpPdu::CODES.iter().chain([&unlisted]) {
             prefixes().find_map(|o| SmpPdu::parse(code, o).ok()).iter().for_each(|p| check(|to| p.show(to)));

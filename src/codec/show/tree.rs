@@ -133,6 +133,15 @@ impl Show for Tree<'_> {
         self.in_parentheses(name);
     }
 
+    fn labelled(&mut self, value: u64, octets: Option<usize>, meaning: Option<&str>) {
+        self.separate();
+        match octets {
+            Some(octets) => digits::hex(self.out, value, octets),
+            None => digits::unsigned(self.out, value),
+        }
+        self.in_parentheses(meaning);
+    }
+
     fn bits(&mut self, value: u64, octets: usize, names: &[&str]) {
         self.hex(value, octets);
         let mut separator = " (";

@@ -5,6 +5,7 @@ use std::fmt;
 use super::AdStructure;
 use super::value::*;
 use crate::address::{Address, AddressKind};
+use crate::codec::show::Show;
 
 /// The type octet of an AD structure; numbers without a name are as good as the others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +56,28 @@ macro_rules! ad_types {
                     $(Self::$variant(_) => AdType::$variant,)*
                     Self::Raw(structure) => structure.ad_type,
                 }
+            }
+        }
+
+        impl AdField<'_> {
+            /// Says what it is made of: the type's number and name, and the content.
+            pub fn show(&self, to: &mut dyn Show) {
+                if to.in_words(self) {
+                    return;
+                }
+                match self {
+                    $(Self::$variant(content) => {
+                        to.begin_named("AD type", $number, 1, Some($name));
+                        to.body("value");
+                        Content::show(content, to);
+                    })*
+                    Self::Raw(AdStructure { ad_type, data }) => {
+                        to.begin_named("AD type", ad_type.0.into(), 1, ad_type.name());
+                        to.body("raw");
+                        to.octets(data);
+                    }
+                }
+                to.end();
             }
         }
 
@@ -178,7 +201,7 @@ ad_types! {
     /// A, 1.21.
     BigInfo(Octets<'a>) = 0x2C, "BIGInfo", Octets::any;
     /// The key of an encrypted broadcast, in out-of-band data. CSS Part A, 1.22.
-    BroadcastCode(Octets<'a>) = 0x2D, "Broadcast_Code", Octets::parse::<1, 16>;
+    BroadcastCode(Key<'a>) = 0x2D, "Broadcast_Code", Key::parse::<1, 16>;
     /// Marks the members of a coordinated set. Coordinated Set Identification Profile.
     ResolvableSetIdentifier(Octets<'a>) = 0x2E, "Resolvable Set Identifier", Octets::parse::<6, 6>;
     /// The advertising interval, in 3 or 4 octets. CSS Part A, 1.15.

@@ -92,7 +92,7 @@ fn each_kind_of_content_reads_and_prints() {
     field_of(AdType::ClassOfDevice, &[0x0C, 0x02, 0x5A], "Class of Device 0x5A020C");
     let device_id = [0x01, 0x00, 0x59, 0x00, 0x23, 0x01, 0x00, 0x02];
     field_of(AdType::DeviceIdOrTk, &device_id, "Device ID or TK 0059:0123 version 0200 (source 1)");
-    field_of(AdType::DeviceIdOrTk, &[0xA5; 16], &format!("Device ID or TK TK {}", "A5".repeat(16)));
+    field_of(AdType::DeviceIdOrTk, &[0xA5; 16], "Device ID or TK TK <secret>");
     let range = "Peripheral Connection Interval Range 7.5ms..any";
     field_of(AdType::PeripheralConnectionIntervalRange, &[0x06, 0x00, 0xFF, 0xFF], range);
     let target = "Random Target Address [C6:55:44:33:22:11/random]";

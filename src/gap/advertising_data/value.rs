@@ -2,6 +2,7 @@
 //! allow; `Display` is what stands after the field's name in a line for people.
 
 mod link;
+mod show;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,6 +14,7 @@ pub(super) use link::le_device_address;
 pub use link::{
     AddressList, AdvertisingInterval, ChannelMapUpdate, ConnectionIntervalRange, LeRole, ResponseTiming,
 };
+pub(super) use show::Content;
 
 /// Discoverability and BR/EDR support, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -180,19 +182,42 @@ impl fmt::Debug for Octets<'_> {
     }
 }
 
+/// Key material: never printed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key<'a>(pub &'a [u8]);
+
+impl<'a> Key<'a> {
+    /// At least `MIN` and at most `MAX` octets.
+    pub(super) fn parse<const MIN: usize, const MAX: usize>(data: &'a [u8]) -> Option<Self> {
+        (MIN..=MAX).contains(&data.len()).then_some(Self(data))
+    }
+}
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl fmt::Debug for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// What AD type 0x10 holds: its number is used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeviceIdOrTk<'a> {
     /// 8 octets: which product it is.
     DeviceId(DeviceId),
     /// 16 octets, in out-of-band data: the temporary key of a legacy pairing.
-    Tk(&'a [u8; 16]),
+    Tk(Key<'a>),
 }
 
 impl<'a> DeviceIdOrTk<'a> {
     pub(super) fn parse(data: &'a [u8]) -> Option<Self> {
-        if let Ok(tk) = data.try_into() {
-            return Some(Self::Tk(tk));
+        if data.len() == 16 {
+            return Some(Self::Tk(Key(data)));
         }
         let [vendor_id_source, vendor_id, product_id, version] = le16s(data)?;
         Some(Self::DeviceId(DeviceId { vendor_id_source, vendor_id, product_id, version }))
@@ -203,7 +228,7 @@ impl fmt::Display for DeviceIdOrTk<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DeviceId(id) => fmt::Display::fmt(id, f),
-            Self::Tk(tk) => write!(f, "TK {}", Octets(&tk[..])),
+            Self::Tk(tk) => write!(f, "TK {tk}"),
         }
     }
 }

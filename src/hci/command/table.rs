@@ -3,7 +3,9 @@
 
 use super::*;
 use crate::BdAddr;
+use crate::codec::show::{Advertising, Units};
 use crate::codec::{HexInt, List, Prefixed, Rest, Secret, U24};
+use crate::hci::meanings::{Company, CoreVersion, InitiatorFilterPolicy, ScanType, ScanningFilterPolicy};
 use crate::hci::{AddressType, ConnectionHandle, ErrorCode, OwnAddressType, Phy};
 
 hci_commands! {
@@ -75,11 +77,12 @@ hci_commands! {
         connection_handle: ConnectionHandle
     }
         => (ReadAuthenticatedPayloadTimeoutReturn {
-            status: ErrorCode, connection_handle: ConnectionHandle, authenticated_payload_timeout: u16
+            status: ErrorCode, connection_handle: ConnectionHandle,
+            authenticated_payload_timeout: u16 as Units<10_000>
         });
     /// [Vol 4] Part E, 7.3.94.
     0x0C7C (32, 5) "Write Authenticated Payload Timeout" WriteAuthenticatedPayloadTimeout {
-        connection_handle: ConnectionHandle, authenticated_payload_timeout: u16
+        connection_handle: ConnectionHandle, authenticated_payload_timeout: u16 as Units<10_000>
     } => HandleReturn;
     /// [Vol 4] Part E, 7.3.
     // Layout not confirmed by a second source.
@@ -89,8 +92,8 @@ hci_commands! {
     /// [Vol 4] Part E, 7.4.1.
     0x1001 (14, 3) "Read Local Version Information" ReadLocalVersionInformation {}
         => (ReadLocalVersionInformationReturn {
-            status: ErrorCode, hci_version: u8, hci_subversion: u16, lmp_version: u8,
-            company_identifier: HexInt<u16>, lmp_subversion: u16
+            status: ErrorCode, hci_version: u8 as CoreVersion, hci_subversion: u16,
+            lmp_version: u8 as CoreVersion, company_identifier: HexInt<u16> as Company, lmp_subversion: u16
         });
     /// [Vol 4] Part E, 7.4.2.
     0x1002 - "Read Local Supported Commands" ReadLocalSupportedCommands {}
@@ -133,20 +136,20 @@ hci_commands! {
     0x2005 (25, 4) "LE Set Random Address" LeSetRandomAddress { random_address: BdAddr } => StatusReturn;
     /// [Vol 4] Part E, 7.8.5.
     0x2006 (25, 5) "LE Set Advertising Parameters" LeSetAdvertisingParameters {
-        advertising_interval_min: u16, advertising_interval_max: u16, advertising_type: u8,
-        own_address_type: OwnAddressType, peer_address_type: AddressType, peer_address: BdAddr,
-        advertising_channel_map: u8, advertising_filter_policy: u8
+        advertising_interval_min: u16 as Units<625>, advertising_interval_max: u16 as Units<625>,
+        advertising_type: u8, own_address_type: OwnAddressType, peer_address_type: AddressType,
+        peer_address: BdAddr, advertising_channel_map: u8, advertising_filter_policy: u8
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.6.
     0x2007 (25, 6) "LE Read Advertising Physical Channel Tx Power" LeReadAdvertisingPhysicalChannelTxPower {}
         => (LeReadAdvertisingPhysicalChannelTxPowerReturn { status: ErrorCode, tx_power_level: i8 });
     /// [Vol 4] Part E, 7.8.7.
     0x2008 (25, 7) "LE Set Advertising Data" LeSetAdvertisingData<'a> {
-        advertising_data_length: u8, advertising_data: &'a [u8; 31]
+        advertising_data_length: u8, advertising_data: &'a [u8; 31] as Advertising
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.8.
     0x2009 (26, 0) "LE Set Scan Response Data" LeSetScanResponseData<'a> {
-        scan_response_data_length: u8, scan_response_data: &'a [u8; 31]
+        scan_response_data_length: u8, scan_response_data: &'a [u8; 31] as Advertising
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.9.
     0x200A (26, 1) "LE Set Advertising Enable" LeSetAdvertisingEnable {
@@ -154,8 +157,8 @@ hci_commands! {
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.10.
     0x200B (26, 2) "LE Set Scan Parameters" LeSetScanParameters {
-        le_scan_type: u8, le_scan_interval: u16, le_scan_window: u16, own_address_type: OwnAddressType,
-        scanning_filter_policy: u8
+        le_scan_type: u8 as ScanType, le_scan_interval: u16 as Units<625>, le_scan_window: u16 as Units<625>,
+        own_address_type: OwnAddressType, scanning_filter_policy: u8 as ScanningFilterPolicy
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.11.
     0x200C (26, 3) "LE Set Scan Enable" LeSetScanEnable {
@@ -163,10 +166,12 @@ hci_commands! {
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.12.
     0x200D (26, 4) "LE Create Connection" LeCreateConnection {
-        le_scan_interval: u16, le_scan_window: u16, initiator_filter_policy: u8,
-        peer_address_type: AddressType, peer_address: BdAddr, own_address_type: OwnAddressType,
-        connection_interval_min: u16, connection_interval_max: u16, max_latency: u16,
-        supervision_timeout: u16, min_ce_length: u16, max_ce_length: u16
+        le_scan_interval: u16 as Units<625>, le_scan_window: u16 as Units<625>,
+        initiator_filter_policy: u8 as InitiatorFilterPolicy, peer_address_type: AddressType,
+        peer_address: BdAddr, own_address_type: OwnAddressType, connection_interval_min: u16 as Units<1250>,
+        connection_interval_max: u16 as Units<1250>, max_latency: u16,
+        supervision_timeout: u16 as Units<10_000>, min_ce_length: u16 as Units<625>,
+        max_ce_length: u16 as Units<625>
     } => Status;
     /// [Vol 4] Part E, 7.8.13.
     0x200E (26, 5) "LE Create Connection Cancel" LeCreateConnectionCancel {} => StatusReturn;
@@ -185,8 +190,10 @@ hci_commands! {
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.18.
     0x2013 (27, 2) "LE Connection Update" LeConnectionUpdate {
-        connection_handle: ConnectionHandle, connection_interval_min: u16, connection_interval_max: u16,
-        max_latency: u16, supervision_timeout: u16, min_ce_length: u16, max_ce_length: u16
+        connection_handle: ConnectionHandle, connection_interval_min: u16 as Units<1250>,
+        connection_interval_max: u16 as Units<1250>, max_latency: u16,
+        supervision_timeout: u16 as Units<10_000>, min_ce_length: u16 as Units<625>,
+        max_ce_length: u16 as Units<625>
     } => Status;
     /// [Vol 4] Part E, 7.8.
     0x2014 (27, 3) "LE Set Host Channel Classification" LeSetHostChannelClassification {
@@ -232,8 +239,9 @@ hci_commands! {
     0x201F (28, 6) "LE Test End" LeTestEnd {} => (LeTestEndReturn { status: ErrorCode, num_packets: u16 });
     /// [Vol 4] Part E, 7.8.31.
     0x2020 (33, 4) "LE Remote Connection Parameter Request Reply" LeRemoteConnectionParameterRequestReply {
-        connection_handle: ConnectionHandle, interval_min: u16, interval_max: u16, max_latency: u16,
-        timeout: u16, min_ce_length: u16, max_ce_length: u16
+        connection_handle: ConnectionHandle, interval_min: u16 as Units<1250>,
+        interval_max: u16 as Units<1250>, max_latency: u16, timeout: u16 as Units<10_000>,
+        min_ce_length: u16 as Units<625>, max_ce_length: u16 as Units<625>
     } => HandleReturn;
     /// [Vol 4] Part E, 7.8.32.
     0x2021 (33, 5) "LE Remote Connection Parameter Request Negative Reply" LeRemoteConnectionParameterRequestNegativeReply {
@@ -241,16 +249,16 @@ hci_commands! {
     } => HandleReturn;
     /// [Vol 4] Part E, 7.8.33.
     0x2022 (33, 6) "LE Set Data Length" LeSetDataLength {
-        connection_handle: ConnectionHandle, tx_octets: u16, tx_time: u16
+        connection_handle: ConnectionHandle, tx_octets: u16, tx_time: u16 as Units<1>
     } => HandleReturn;
     /// [Vol 4] Part E, 7.8.34.
     0x2023 (33, 7) "LE Read Suggested Default Data Length" LeReadSuggestedDefaultDataLength {}
         => (LeReadSuggestedDefaultDataLengthReturn {
-            status: ErrorCode, suggested_max_tx_octets: u16, suggested_max_tx_time: u16
+            status: ErrorCode, suggested_max_tx_octets: u16, suggested_max_tx_time: u16 as Units<1>
         });
     /// [Vol 4] Part E, 7.8.35.
     0x2024 (34, 0) "LE Write Suggested Default Data Length" LeWriteSuggestedDefaultDataLength {
-        suggested_max_tx_octets: u16, suggested_max_tx_time: u16
+        suggested_max_tx_octets: u16, suggested_max_tx_time: u16 as Units<1>
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.36.
     0x2025 (34, 1) "LE Read Local P-256 Public Key" LeReadLocalP256PublicKey {} => Status;
@@ -286,13 +294,13 @@ hci_commands! {
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.45.
     0x202E (35, 2) "LE Set Resolvable Private Address Timeout [v1]" LeSetResolvablePrivateAddressTimeout {
-        rpa_timeout: u16
+        rpa_timeout: u16 as Units<1_000_000>
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.46.
     0x202F (35, 3) "LE Read Maximum Data Length" LeReadMaximumDataLength {}
         => (LeReadMaximumDataLengthReturn {
-            status: ErrorCode, supported_max_tx_octets: u16, supported_max_tx_time: u16,
-            supported_max_rx_octets: u16, supported_max_rx_time: u16
+            status: ErrorCode, supported_max_tx_octets: u16, supported_max_tx_time: u16 as Units<1>,
+            supported_max_rx_octets: u16, supported_max_rx_time: u16 as Units<1>
         });
     /// [Vol 4] Part E, 7.8.47.
     0x2030 (35, 4) "LE Read PHY" LeReadPhy { connection_handle: ConnectionHandle }
@@ -321,8 +329,9 @@ hci_commands! {
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.53.
     0x2036 (36, 2) "LE Set Extended Advertising Parameters [v1]" LeSetExtendedAdvertisingParameters {
-        advertising_handle: u8, advertising_event_properties: u16, primary_advertising_interval_min: U24,
-        primary_advertising_interval_max: U24, primary_advertising_channel_map: u8,
+        advertising_handle: u8, advertising_event_properties: u16,
+        primary_advertising_interval_min: U24 as Units<625>,
+        primary_advertising_interval_max: U24 as Units<625>, primary_advertising_channel_map: u8,
         own_address_type: OwnAddressType, peer_address_type: AddressType, peer_address: BdAddr,
         advertising_filter_policy: u8, advertising_tx_power: i8, primary_advertising_phy: Phy,
         secondary_advertising_max_skip: u8, secondary_advertising_phy: Phy, advertising_sid: u8,
@@ -330,11 +339,13 @@ hci_commands! {
     } => (LeSetExtendedAdvertisingParametersReturn { status: ErrorCode, selected_tx_power: i8 });
     /// [Vol 4] Part E, 7.8.54.
     0x2037 (36, 3) "LE Set Extended Advertising Data" LeSetExtendedAdvertisingData<'a> {
-        advertising_handle: u8, operation: u8, fragment_preference: u8, advertising_data: Prefixed<'a, 251>
+        advertising_handle: u8, operation: u8, fragment_preference: u8,
+        advertising_data: Prefixed<'a, 251> as Advertising
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.55.
     0x2038 (36, 4) "LE Set Extended Scan Response Data" LeSetExtendedScanResponseData<'a> {
-        advertising_handle: u8, operation: u8, fragment_preference: u8, scan_response_data: Prefixed<'a, 251>
+        advertising_handle: u8, operation: u8, fragment_preference: u8,
+        scan_response_data: Prefixed<'a, 251> as Advertising
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.56.
     0x2039 (36, 5) "LE Set Extended Advertising Enable" LeSetExtendedAdvertisingEnable<'a> {
@@ -356,12 +367,12 @@ hci_commands! {
     0x203D (37, 1) "LE Clear Advertising Sets" LeClearAdvertisingSets {} => StatusReturn;
     /// [Vol 4] Part E, 7.8.61.
     0x203E (37, 2) "LE Set Periodic Advertising Parameters [v1]" LeSetPeriodicAdvertisingParameters {
-        advertising_handle: u8, periodic_advertising_interval_min: u16,
-        periodic_advertising_interval_max: u16, periodic_advertising_properties: u16
+        advertising_handle: u8, periodic_advertising_interval_min: u16 as Units<1250>,
+        periodic_advertising_interval_max: u16 as Units<1250>, periodic_advertising_properties: u16
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.62.
     0x203F (37, 3) "LE Set Periodic Advertising Data" LeSetPeriodicAdvertisingData<'a> {
-        advertising_handle: u8, operation: u8, advertising_data: Prefixed<'a, 251>
+        advertising_handle: u8, operation: u8, advertising_data: Prefixed<'a, 251> as Advertising
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.63.
     0x2040 (37, 4) "LE Set Periodic Advertising Enable" LeSetPeriodicAdvertisingEnable {
@@ -369,22 +380,23 @@ hci_commands! {
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.64.
     0x2041 (37, 5) "LE Set Extended Scan Parameters" LeSetExtendedScanParameters<'a> {
-        own_address_type: OwnAddressType, scanning_filter_policy: u8,
+        own_address_type: OwnAddressType, scanning_filter_policy: u8 as ScanningFilterPolicy,
         scanning_phys: List<'a, ScanPhyParameters, true>
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.65.
     0x2042 (37, 6) "LE Set Extended Scan Enable" LeSetExtendedScanEnable {
-        enable: u8, filter_duplicates: u8, duration: u16, period: u16
+        enable: u8, filter_duplicates: u8, duration: u16 as Units<10_000>, period: u16 as Units<1_280_000>
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.66.
     0x2043 (37, 7) "LE Extended Create Connection [v1]" LeExtendedCreateConnection<'a> {
-        initiator_filter_policy: u8, own_address_type: OwnAddressType, peer_address_type: AddressType,
-        peer_address: BdAddr, initiating_phys: List<'a, InitiatingPhyParameters, true>
+        initiator_filter_policy: u8 as InitiatorFilterPolicy, own_address_type: OwnAddressType,
+        peer_address_type: AddressType, peer_address: BdAddr,
+        initiating_phys: List<'a, InitiatingPhyParameters, true>
     } => Status;
     /// [Vol 4] Part E, 7.8.67.
     0x2044 (38, 0) "LE Periodic Advertising Create Sync" LePeriodicAdvertisingCreateSync {
         options: u8, advertising_sid: u8, advertiser_address_type: AddressType, advertiser_address: BdAddr,
-        skip: u16, sync_timeout: u16, sync_cte_type: u8
+        skip: u16, sync_timeout: u16 as Units<10_000>, sync_cte_type: u8
     } => Status;
     /// [Vol 4] Part E, 7.8.68.
     0x2045 (38, 1) "LE Periodic Advertising Create Sync Cancel" LePeriodicAdvertisingCreateSyncCancel {
@@ -484,11 +496,12 @@ hci_commands! {
     } => HandleReturn;
     /// [Vol 4] Part E, 7.8.91.
     0x205C (41, 0) "LE Set Periodic Advertising Sync Transfer Parameters" LeSetPeriodicAdvertisingSyncTransferParameters {
-        connection_handle: ConnectionHandle, mode: u8, skip: u16, sync_timeout: u16, cte_type: u8
+        connection_handle: ConnectionHandle, mode: u8, skip: u16, sync_timeout: u16 as Units<10_000>,
+        cte_type: u8
     } => HandleReturn;
     /// [Vol 4] Part E, 7.8.92.
     0x205D (41, 1) "LE Set Default Periodic Advertising Sync Transfer Parameters" LeSetDefaultPeriodicAdvertisingSyncTransferParameters {
-        mode: u8, skip: u16, sync_timeout: u16, cte_type: u8
+        mode: u8, skip: u16, sync_timeout: u16 as Units<10_000>, cte_type: u8
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.
     // Layout not confirmed by a second source.
@@ -614,18 +627,19 @@ hci_commands! {
     /// [Vol 4] Part E, 7.8.123.
     0x207D (46, 0) "LE Set Default Subrate" LeSetDefaultSubrate {
         subrate_min: u16, subrate_max: u16, max_latency: u16, continuation_number: u16,
-        supervision_timeout: u16
+        supervision_timeout: u16 as Units<10_000>
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.124.
     0x207E (46, 1) "LE Subrate Request" LeSubrateRequest {
         connection_handle: ConnectionHandle, subrate_min: u16, subrate_max: u16, max_latency: u16,
-        continuation_number: u16, supervision_timeout: u16
+        continuation_number: u16, supervision_timeout: u16 as Units<10_000>
     } => Status;
     /// [Vol 4] Part E, 7.8.
     // Layout not confirmed by a second source.
     0x207F (46, 2) "LE Set Extended Advertising Parameters [v2]" LeSetExtendedAdvertisingParametersV2 {
-        advertising_handle: u8, advertising_event_properties: u16, primary_advertising_interval_min: U24,
-        primary_advertising_interval_max: U24, primary_advertising_channel_map: u8,
+        advertising_handle: u8, advertising_event_properties: u16,
+        primary_advertising_interval_min: U24 as Units<625>,
+        primary_advertising_interval_max: U24 as Units<625>, primary_advertising_channel_map: u8,
         own_address_type: OwnAddressType, peer_address_type: AddressType, peer_address: BdAddr,
         advertising_filter_policy: u8, advertising_tx_power: i8, primary_advertising_phy: Phy,
         secondary_advertising_max_skip: u8, secondary_advertising_phy: Phy, advertising_sid: u8,
@@ -655,15 +669,16 @@ hci_commands! {
     } => (LeSetPeriodicSyncSubeventReturn { status: ErrorCode, sync_handle: HexInt<u16> });
     /// [Vol 4] Part E, 7.8.
     0x2085 (47, 0) "LE Extended Create Connection [v2]" LeExtendedCreateConnectionV2<'a> {
-        advertising_handle: u8, subevent: u8, initiator_filter_policy: u8, own_address_type: OwnAddressType,
-        peer_address_type: AddressType, peer_address: BdAddr,
+        advertising_handle: u8, subevent: u8, initiator_filter_policy: u8 as InitiatorFilterPolicy,
+        own_address_type: OwnAddressType, peer_address_type: AddressType, peer_address: BdAddr,
         initiating_phys: List<'a, InitiatingPhyParameters, true>
     } => Status;
     /// [Vol 4] Part E, 7.8.
     0x2086 (47, 1) "LE Set Periodic Advertising Parameters [v2]" LeSetPeriodicAdvertisingParametersV2 {
-        advertising_handle: u8, periodic_advertising_interval_min: u16,
-        periodic_advertising_interval_max: u16, periodic_advertising_properties: u16, num_subevents: u8,
-        subevent_interval: u8, response_slot_delay: u8, response_slot_spacing: u8, num_response_slots: u8
+        advertising_handle: u8, periodic_advertising_interval_min: u16 as Units<1250>,
+        periodic_advertising_interval_max: u16 as Units<1250>, periodic_advertising_properties: u16,
+        num_subevents: u8, subevent_interval: u8 as Units<1250>, response_slot_delay: u8 as Units<1250>,
+        response_slot_spacing: u8 as Units<125>, num_response_slots: u8
     } => (LeSetPeriodicAdvertisingParametersV2Return { status: ErrorCode, advertising_handle: u8 });
     /// [Vol 4] Part E, 7.8.128.
     0x2087 (47, 2) "LE Read All Local Supported Features" LeReadAllLocalSupportedFeatures {}
@@ -682,7 +697,7 @@ hci_commands! {
     /// [Vol 4] Part E, 7.8.151.
     // Layout not confirmed by a second source.
     0x209D (48, 1) "LE Frame Space Update" LeFrameSpaceUpdate {
-        connection_handle: ConnectionHandle, frame_space_min: u16, frame_space_max: u16, phys: u8,
-        spacing_types: u16
+        connection_handle: ConnectionHandle, frame_space_min: u16 as Units<1>,
+        frame_space_max: u16 as Units<1>, phys: u8, spacing_types: u16
     } => Status;
 }

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::BdAddr;
+use crate::codec::show::Units;
 use crate::codec::{HexInt, List, Prefixed, Rest, Secret};
+use crate::hci::meanings::{ClockAccuracy, Company, CoreVersion, DataStatus, EncryptionEnabled};
 use crate::hci::{AddressType, CompletedPackets, ConnectionHandle, ErrorCode, Opcode, Phy, Role};
 
 crate::coded_table! {
@@ -11,7 +13,7 @@ crate::coded_table! {
     /// [Vol 4] Part E, 7.7.3. Of BR/EDR: captures of phones and computers have it.
     0x03 "Connection Complete" ConnectionComplete {
         status: ErrorCode, connection_handle: ConnectionHandle, bd_addr: BdAddr, link_type: u8,
-        encryption_enabled: u8
+        encryption_enabled: u8 as EncryptionEnabled
     };
     /// [Vol 4] Part E, 7.7.5.
     0x05 "Disconnection Complete" DisconnectionComplete {
@@ -19,12 +21,12 @@ crate::coded_table! {
     };
     /// [Vol 4] Part E, 7.7.8.
     0x08 "Encryption Change [v1]" EncryptionChange {
-        status: ErrorCode, connection_handle: ConnectionHandle, encryption_enabled: u8
+        status: ErrorCode, connection_handle: ConnectionHandle, encryption_enabled: u8 as EncryptionEnabled
     };
     /// [Vol 4] Part E, 7.7.12.
     0x0C "Read Remote Version Information Complete" ReadRemoteVersionInformationComplete {
-        status: ErrorCode, connection_handle: ConnectionHandle, version: u8, company_identifier: HexInt<u16>,
-        subversion: u16
+        status: ErrorCode, connection_handle: ConnectionHandle, version: u8 as CoreVersion,
+        company_identifier: HexInt<u16> as Company, subversion: u16
     };
     /// [Vol 4] Part E, 7.7.14.
     0x0E "Command Complete" CommandComplete<'a> {
@@ -52,7 +54,7 @@ crate::coded_table! {
     };
     /// [Vol 4] Part E, 7.7.8.
     0x59 "Encryption Change [v2]" EncryptionChangeV2 {
-        status: ErrorCode, connection_handle: ConnectionHandle, encryption_enabled: u8,
+        status: ErrorCode, connection_handle: ConnectionHandle, encryption_enabled: u8 as EncryptionEnabled,
         encryption_key_size: u8
     };
     /// [Vol 4] Part E, 7.7.
@@ -65,15 +67,15 @@ crate::coded_table! {
     /// [Vol 4] Part E, 7.7.65.1.
     0x01 "LE Connection Complete" LeConnectionComplete {
         status: ErrorCode, connection_handle: ConnectionHandle, role: Role, peer_address_type: AddressType,
-        peer_address: BdAddr, connection_interval: u16, peripheral_latency: u16, supervision_timeout: u16,
-        central_clock_accuracy: u8
+        peer_address: BdAddr, connection_interval: u16 as Units<1250>, peripheral_latency: u16,
+        supervision_timeout: u16 as Units<10_000>, central_clock_accuracy: u8 as ClockAccuracy
     };
     /// [Vol 4] Part E, 7.7.65.2.
     0x02 "LE Advertising Report" LeAdvertisingReport<'a> { reports: List<'a, AdvertisingReport<'a>> };
     /// [Vol 4] Part E, 7.7.65.3.
     0x03 "LE Connection Update Complete" LeConnectionUpdateComplete {
-        status: ErrorCode, connection_handle: ConnectionHandle, connection_interval: u16,
-        peripheral_latency: u16, supervision_timeout: u16
+        status: ErrorCode, connection_handle: ConnectionHandle, connection_interval: u16 as Units<1250>,
+        peripheral_latency: u16, supervision_timeout: u16 as Units<10_000>
     };
     /// [Vol 4] Part E, 7.7.65.4.
     0x04 "LE Read Remote Features Page 0 Complete" LeReadRemoteFeaturesPage0Complete {
@@ -85,13 +87,13 @@ crate::coded_table! {
     };
     /// [Vol 4] Part E, 7.7.65.6.
     0x06 "LE Remote Connection Parameter Request" LeRemoteConnectionParameterRequest {
-        connection_handle: ConnectionHandle, interval_min: u16, interval_max: u16, max_latency: u16,
-        timeout: u16
+        connection_handle: ConnectionHandle, interval_min: u16 as Units<1250>,
+        interval_max: u16 as Units<1250>, max_latency: u16, timeout: u16 as Units<10_000>
     };
     /// [Vol 4] Part E, 7.7.65.7.
     0x07 "LE Data Length Change" LeDataLengthChange {
-        connection_handle: ConnectionHandle, max_tx_octets: u16, max_tx_time: u16, max_rx_octets: u16,
-        max_rx_time: u16
+        connection_handle: ConnectionHandle, max_tx_octets: u16, max_tx_time: u16 as Units<1>,
+        max_rx_octets: u16, max_rx_time: u16 as Units<1>
     };
     /// [Vol 4] Part E, 7.7.65.
     0x08 "LE Read Local P-256 Public Key Complete" LeReadLocalP256PublicKeyComplete<'a> {
@@ -105,8 +107,9 @@ crate::coded_table! {
     0x0A "LE Enhanced Connection Complete [v1]" LeEnhancedConnectionComplete {
         status: ErrorCode, connection_handle: ConnectionHandle, role: Role, peer_address_type: AddressType,
         peer_address: BdAddr, local_resolvable_private_address: BdAddr,
-        peer_resolvable_private_address: BdAddr, connection_interval: u16, peripheral_latency: u16,
-        supervision_timeout: u16, central_clock_accuracy: u8
+        peer_resolvable_private_address: BdAddr, connection_interval: u16 as Units<1250>,
+        peripheral_latency: u16, supervision_timeout: u16 as Units<10_000>,
+        central_clock_accuracy: u8 as ClockAccuracy
     };
     /// [Vol 4] Part E, 7.7.65.
     0x0B "LE Directed Advertising Report" LeDirectedAdvertisingReport<'a> {
@@ -124,11 +127,12 @@ crate::coded_table! {
     0x0E "LE Periodic Advertising Sync Established [v1]" LePeriodicAdvertisingSyncEstablished {
         status: ErrorCode, sync_handle: HexInt<u16>, advertising_sid: u8,
         advertiser_address_type: AddressType, advertiser_address: BdAddr, advertiser_phy: Phy,
-        periodic_advertising_interval: u16, advertiser_clock_accuracy: u8
+        periodic_advertising_interval: u16 as Units<1250>, advertiser_clock_accuracy: u8 as ClockAccuracy
     };
     /// [Vol 4] Part E, 7.7.65.15.
     0x0F "LE Periodic Advertising Report [v1]" LePeriodicAdvertisingReport<'a> {
-        sync_handle: HexInt<u16>, tx_power: i8, rssi: i8, cte_type: u8, data_status: u8, data: Prefixed<'a>
+        sync_handle: HexInt<u16>, tx_power: i8, rssi: i8, cte_type: u8, data_status: u8 as DataStatus,
+        data: Prefixed<'a>
     };
     /// [Vol 4] Part E, 7.7.65.16.
     0x10 "LE Periodic Advertising Sync Lost" LePeriodicAdvertisingSyncLost { sync_handle: HexInt<u16> };
@@ -161,7 +165,8 @@ crate::coded_table! {
     0x18 "LE Periodic Advertising Sync Transfer Received [v1]" LePeriodicAdvertisingSyncTransferReceived {
         status: ErrorCode, connection_handle: ConnectionHandle, service_data: u16, sync_handle: HexInt<u16>,
         advertising_sid: u8, advertiser_address_type: AddressType, advertiser_address: BdAddr,
-        advertiser_phy: Phy, periodic_advertising_interval: u16, advertiser_clock_accuracy: u8
+        advertiser_phy: Phy, periodic_advertising_interval: u16 as Units<1250>,
+        advertiser_clock_accuracy: u8 as ClockAccuracy
     };
     /// [Vol 4] Part E, 7.7.65.25.
     // Layout not confirmed: carried as octets.
@@ -183,7 +188,7 @@ crate::coded_table! {
     0x1E "LE BIG Sync Lost" LeBigSyncLost { big_handle: u8, reason: ErrorCode };
     /// [Vol 4] Part E, 7.7.65.
     0x1F "LE Request Peer SCA Complete" LeRequestPeerScaComplete {
-        status: ErrorCode, connection_handle: ConnectionHandle, peer_clock_accuracy: u8
+        status: ErrorCode, connection_handle: ConnectionHandle, peer_clock_accuracy: u8 as ClockAccuracy
     };
     /// [Vol 4] Part E, 7.7.65.
     0x20 "LE Path Loss Threshold" LePathLossThreshold {
@@ -200,26 +205,29 @@ crate::coded_table! {
     /// [Vol 4] Part E, 7.7.65.35.
     0x23 "LE Subrate Change" LeSubrateChange {
         status: ErrorCode, connection_handle: ConnectionHandle, subrate_factor: u16, peripheral_latency: u16,
-        continuation_number: u16, supervision_timeout: u16
+        continuation_number: u16, supervision_timeout: u16 as Units<10_000>
     };
     /// [Vol 4] Part E, 7.7.65.14.
     0x24 "LE Periodic Advertising Sync Established [v2]" LePeriodicAdvertisingSyncEstablishedV2 {
         status: ErrorCode, sync_handle: HexInt<u16>, advertising_sid: u8,
         advertiser_address_type: AddressType, advertiser_address: BdAddr, advertiser_phy: Phy,
-        periodic_advertising_interval: u16, advertiser_clock_accuracy: u8, num_subevents: u8,
-        subevent_interval: u8, response_slot_delay: u8, response_slot_spacing: u8
+        periodic_advertising_interval: u16 as Units<1250>, advertiser_clock_accuracy: u8 as ClockAccuracy,
+        num_subevents: u8, subevent_interval: u8 as Units<1250>, response_slot_delay: u8 as Units<1250>,
+        response_slot_spacing: u8 as Units<125>
     };
     /// [Vol 4] Part E, 7.7.65.15.
     0x25 "LE Periodic Advertising Report [v2]" LePeriodicAdvertisingReportV2<'a> {
         sync_handle: HexInt<u16>, tx_power: i8, rssi: i8, cte_type: u8, periodic_event_counter: u16,
-        subevent: u8, data_status: u8, data: Prefixed<'a>
+        subevent: u8, data_status: u8 as DataStatus, data: Prefixed<'a>
     };
     /// [Vol 4] Part E, 7.7.65.24.
     0x26 "LE Periodic Advertising Sync Transfer Received [v2]" LePeriodicAdvertisingSyncTransferReceivedV2 {
         status: ErrorCode, connection_handle: ConnectionHandle, service_data: u16, sync_handle: HexInt<u16>,
         advertising_sid: u8, advertiser_address_type: AddressType, advertiser_address: BdAddr,
-        advertiser_phy: Phy, periodic_advertising_interval: u16, advertiser_clock_accuracy: u8,
-        num_subevents: u8, subevent_interval: u8, response_slot_delay: u8, response_slot_spacing: u8
+        advertiser_phy: Phy, periodic_advertising_interval: u16 as Units<1250>,
+        advertiser_clock_accuracy: u8 as ClockAccuracy, num_subevents: u8,
+        subevent_interval: u8 as Units<1250>, response_slot_delay: u8 as Units<1250>,
+        response_slot_spacing: u8 as Units<125>
     };
     /// [Vol 4] Part E, 7.7.65.
     0x27 "LE Periodic Advertising Subevent Data Request" LePeriodicAdvertisingSubeventDataRequest {
@@ -233,9 +241,9 @@ crate::coded_table! {
     0x29 "LE Enhanced Connection Complete [v2]" LeEnhancedConnectionCompleteV2 {
         status: ErrorCode, connection_handle: ConnectionHandle, role: Role, peer_address_type: AddressType,
         peer_address: BdAddr, local_resolvable_private_address: BdAddr,
-        peer_resolvable_private_address: BdAddr, connection_interval: u16, peripheral_latency: u16,
-        supervision_timeout: u16, central_clock_accuracy: u8, advertising_handle: u8,
-        sync_handle: HexInt<u16>
+        peer_resolvable_private_address: BdAddr, connection_interval: u16 as Units<1250>,
+        peripheral_latency: u16, supervision_timeout: u16 as Units<10_000>,
+        central_clock_accuracy: u8 as ClockAccuracy, advertising_handle: u8, sync_handle: HexInt<u16>
     };
     /// [Vol 4] Part E, 7.7.65.
     // Layout not confirmed by a second source.
@@ -246,7 +254,7 @@ crate::coded_table! {
     /// [Vol 4] Part E, 7.7.65.
     // Layout not confirmed by a second source.
     0x35 "LE Frame Space Update Complete" LeFrameSpaceUpdateComplete {
-        status: ErrorCode, connection_handle: ConnectionHandle, initiator: u8, frame_space: u16, phys: u8,
-        spacing_types: u16
+        status: ErrorCode, connection_handle: ConnectionHandle, initiator: u8, frame_space: u16 as Units<1>,
+        phys: u8, spacing_types: u16
     };
 }
