@@ -4,6 +4,7 @@ use super::packet::{Acl, Asked, Content, Frame, Isochronous, Packet, Pdu, Signal
 use crate::capture::{Direction, Kind, Timestamp};
 use crate::codec::Field;
 use crate::codec::show::{Json, Show, Tree};
+use crate::gap::advertising_data::AdvertisingData;
 use crate::hci::acl::PacketBoundary;
 use crate::hci::{Command, Event};
 use std::fmt::Display;
@@ -164,7 +165,11 @@ impl Packet<'_> {
         to.end();
         match frame.pdu() {
             Pdu::Att(pdu) => {
-                or_octets(to, "att", &pdu, &frame.payload, |pdu, to| pdu.show(to));
+                let of = match frame.answers.map(|asked| asked.what) {
+                    Some(What::Type(_, of)) => Some(of),
+                    _ => None,
+                };
+                or_octets(to, "att", &pdu, &frame.payload, |pdu, to| pdu.show_entries(of, to));
                 let asked = match frame.answers.map(|asked| asked.what) {
                     Some(What::Attribute(_, handle)) => Some(handle),
                     _ => pdu.ok().and_then(|pdu| pdu.attribute_handle()),
@@ -262,7 +267,7 @@ fn or_octets<T>(
 }
 
 fn show_advertising(octets: &[u8], to: &mut dyn Show) {
-    to.octets(octets);
+    AdvertisingData::new(octets).show(to);
 }
 
 fn number(to: &mut dyn Show, name: &'static str, value: usize) {
