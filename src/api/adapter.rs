@@ -1,15 +1,17 @@
 //! One controller in use.
 
 use super::{Error, Peer};
-use crate::driver::{self, Failure, Message, Shared, Tap};
+use crate::capture::{Format, UnknownFormat};
+use crate::driver::{self, Destination, Failure, Message, Shared, Tap};
 use crate::gap::connect::ConnectOptions;
 use crate::hci::{ControllerInfo, Opcode};
 use crate::host::{Host, HostConfig, Output, ParameterPolicy, Request};
 use crate::transports::{AdapterSpec, AnyTransport, Transport};
 use crate::{Address, Instant};
 use bytes::Bytes;
+use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -32,10 +34,10 @@ pub struct Adapter {
 }
 
 /// How an adapter is opened.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 #[must_use]
 pub struct AdapterBuilder {
-    capture: Option<PathBuf>,
+    capture: Option<Result<Destination, UnknownFormat>>,
     seed: Option<[u8; 32]>,
     mtu: Option<u16>,
     legacy_only: bool,
@@ -142,6 +144,12 @@ impl Adapter {
         let _ = closed.await;
     }
 
+    /// Why the capture ended before the session, if it did: a full disk, a reader that went away. The session goes on
+    /// without it. To be asked after [`close`](Self::close), which writes what was left.
+    pub fn capture_error(&self) -> Option<Error> {
+        self.shared.capture_failure.get().cloned().map(Error::capture)
+    }
+
     /// Waits until the adapter is lost or closed, and says why.
     ///
     /// # Cancel safety
@@ -154,9 +162,29 @@ impl Adapter {
 }
 
 impl AdapterBuilder {
-    /// Writes every packet to a file in btsnoop format, which Wireshark and btmon read.
+    /// Writes every packet to a file, in the format that its name says ([`Format::of_name`]). A packet is in the file
+    /// at most a second after it passed, and the file can be read at any moment, even when the process is killed.
     pub fn capture(mut self, path: impl Into<PathBuf>) -> Self {
-        self.capture = Some(path.into());
+        let path = path.into();
+        self.capture = Some(Format::of_name(&path).map(|format| Destination::File(path, format)));
+        self
+    }
+
+    /// Writes every packet to any writer, flushed as it comes; packets that come together go in one write. Of this
+    /// and [`capture`](Self::capture) the last counts. A writer that blocks holds up the session: give a slow one a
+    /// thread.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use baretooth::{Adapter, capture::Format};
+    /// let shown_live = std::io::sink(); // a pipe, say, that `wireshark -k -i -` reads
+    /// let adapter = Adapter::builder().capture_to(shown_live, Format::PCAP).open("sim").await?;
+    /// adapter.close().await;
+    /// assert!(adapter.capture_error().is_none());
+    /// # Ok(()) }
+    /// ```
+    pub fn capture_to(mut self, writer: impl Write + Send + 'static, format: Format) -> Self {
+        self.capture = Some(Ok(Destination::Writer(Box::new(writer), format)));
         self
     }
 
@@ -211,17 +239,20 @@ impl AdapterBuilder {
     ///
     /// # Errors
     /// [`Error::Controller`] when the controller cannot be used, [`Error::Transport`] when the way to it breaks,
-    /// [`Error::Invalid`] when the capture file cannot be written.
+    /// [`Error::Capture`] when the capture cannot be begun, [`Error::Invalid`] when its name says no format.
     ///
     /// # Cancel safety
     /// Dropping the future closes the transport.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub async fn open_with(self, transport: impl Transport) -> Result<Adapter, Error> {
-        let tap = match &self.capture {
-            Some(path) => {
-                Some(Tap::create(path, self.capture_start()).map_err(|error| Error::capture(&error))?)
+    pub async fn open_with(mut self, transport: impl Transport) -> Result<Adapter, Error> {
+        let capture_failure = Arc::new(OnceLock::new());
+        let tap = match self.capture.take() {
+            Some(to) => {
+                let to = to.map_err(|unknown| Error::capture_name(&unknown))?;
+                let tap = Tap::create(to, self.capture_start(), capture_failure.clone());
+                Some(tap.map_err(Error::capture)?)
             }
             None => None,
         };
@@ -243,7 +274,8 @@ impl AdapterBuilder {
         tokio::spawn(driver::run(transport, host, tap, inbox, started, ended, links));
         let controller = ready.await.unwrap_or(Err(Failure::Closed));
         let controller = controller.map_err(|failure| Error::of(operation, failure))?;
-        Ok(Adapter { shared: Arc::new(Shared::new(messages, controller, description, end, up)) })
+        let shared = Shared::new(messages, controller, description, end, up, capture_failure);
+        Ok(Adapter { shared: Arc::new(shared) })
     }
 
     fn seed_octets(&self, operation: &str) -> Result<[u8; 32], Error> {

@@ -1,11 +1,14 @@
 //! The one error of the public API, by who must act on it.
 
 use crate::att::AttError;
+use crate::capture::UnknownFormat;
 use crate::driver::{CaptureError, Failure};
 use crate::gatt::{GattError, LookupError};
 use crate::hci::{ErrorCode, Opcode};
 use crate::host::OpError;
 use crate::transports::{AdapterSpec, SpecError, TransportError};
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why an operation failed. Each message names the operation and its object, the cause, and what can be done where
@@ -85,6 +88,14 @@ pub enum Error {
         /// What is wrong with it.
         cause: String,
     },
+    /// The capture cannot be written, or no further.
+    #[error("capture to {to} failed: {source}")]
+    Capture {
+        /// The file, or what else it was written to.
+        to: String,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
     /// The adapter was closed.
     #[error("{operation} failed: the adapter is closed")]
     Closed {
@@ -115,6 +126,8 @@ pub enum ErrorKind {
     Timeout,
     /// `invalid`
     Invalid,
+    /// `capture`
+    Capture,
 }
 
 impl ErrorKind {
@@ -130,6 +143,7 @@ impl ErrorKind {
             Self::Ambiguous => "ambiguous",
             Self::Timeout => "timeout",
             Self::Invalid => "invalid",
+            Self::Capture => "capture",
         }
     }
 }
@@ -147,6 +161,7 @@ impl Error {
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::Invalid { .. } => ErrorKind::Invalid,
+            Self::Capture { .. } => ErrorKind::Capture,
         }
     }
 
@@ -171,7 +186,7 @@ impl Error {
     /// What was being done, where that is not all in the message.
     pub fn operation(&self) -> Option<&str> {
         match self {
-            Self::NotFound { .. } => None,
+            Self::NotFound { .. } | Self::Capture { .. } => None,
             Self::Transport { operation, .. }
             | Self::Controller { operation, .. }
             | Self::Disconnected { operation, .. }
@@ -221,9 +236,14 @@ impl Error {
         }
     }
 
-    /// A capture file that cannot be written.
-    pub(crate) fn capture(error: &CaptureError) -> Self {
-        Self::Invalid { operation: "capturing".to_owned(), cause: error.to_string() }
+    /// A capture that cannot be written.
+    pub(crate) fn capture(CaptureError { to, source }: CaptureError) -> Self {
+        Self::Capture { to, source }
+    }
+
+    /// A capture file whose name says no format.
+    pub(crate) fn capture_name(unknown: &UnknownFormat) -> Self {
+        Self::Invalid { operation: "capturing".to_owned(), cause: unknown.to_string() }
     }
 
     /// An adapter that this library opens in another way, or not at all.

@@ -7,8 +7,7 @@ mod task;
 mod timer;
 
 pub(crate) use routes::{Delivery, Received, ScanReader};
-pub use tap::CaptureError;
-pub(crate) use tap::Tap;
+pub(crate) use tap::{CaptureError, Destination, Tap};
 pub(crate) use task::run;
 
 use crate::Address;
@@ -17,7 +16,7 @@ use crate::hci::{ControllerInfo, ErrorCode};
 use crate::host::{ConnectionId, ConnectionInfo, OpError, Output, Request};
 use crate::transports::TransportError;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Names a request before the host has numbered it, so that it can be cancelled from the first moment.
@@ -75,6 +74,8 @@ pub(crate) struct Shared {
     pub(crate) ended: watch::Receiver<Option<Failure>>,
     /// Links that are up.
     pub(crate) links: watch::Receiver<Vec<Arc<LinkState>>>,
+    /// Why the capture ended before the session.
+    pub(crate) capture_failure: Arc<OnceLock<CaptureError>>,
 }
 
 /// What is known of a link, kept up to date by the task.
@@ -117,8 +118,10 @@ impl Shared {
         description: String,
         ended: watch::Receiver<Option<Failure>>,
         links: watch::Receiver<Vec<Arc<LinkState>>>,
+        capture_failure: Arc<OnceLock<CaptureError>>,
     ) -> Self {
-        Self { messages, next_ticket: AtomicU64::new(1), controller, description, ended, links }
+        let next_ticket = AtomicU64::new(1);
+        Self { messages, next_ticket, controller, description, ended, links, capture_failure }
     }
 
     pub(crate) fn ticket(&self) -> Ticket {

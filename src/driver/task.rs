@@ -115,6 +115,9 @@ impl Task {
                 }
                 Some(packet)
             });
+            if let Some(tap) = tap {
+                tap.on_timeout(now);
+            }
             if let Some(closing) = &self.closing
                 && (closing.deadline <= now || self.host.is_idle() && queue.is_empty())
             {
@@ -132,9 +135,6 @@ impl Task {
                     let now = self.now();
                     if deadline.is_some_and(|deadline| deadline <= now) {
                         self.host.handle_timeout(now);
-                        if let Some(tap) = &mut self.tap {
-                            tap.on_timeout(now);
-                        }
                     }
                 }
                 message = next(messages), if messages.is_some() => {

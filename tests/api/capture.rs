@@ -1,11 +1,13 @@
 //! The capture of a session.
 
-use super::line::{demo_devices, secs, wired};
-use baretooth::capture::{Reader, Record, Timestamp};
+use super::line::{demo_devices, ms, secs, wired};
+use baretooth::capture::{Format, Reader, Record, Timestamp};
 use baretooth::sim::ControllerOptions;
-use baretooth::sim::demo::{HEART_RATE_ADDRESS, HEART_RATE_MEASUREMENT};
-use baretooth::{Adapter, ErrorKind};
+use baretooth::sim::demo::{self, HEART_RATE_ADDRESS, HEART_RATE_MEASUREMENT};
+use baretooth::{Adapter, ErrorKind, uuid16};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A file that goes with the test.
@@ -97,7 +99,94 @@ async fn a_file_that_cannot_be_written_is_said_before_anything_is_opened() {
     let (wire, line, ..) = wired(ControllerOptions::default(), vec![]);
     let nowhere = std::env::temp_dir().join("baretooth-no-such-directory").join("x.btsnoop");
     let error = Adapter::builder().capture(&nowhere).open_with(wire).await.expect_err("no such directory");
-    assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.to_string().contains("x.btsnoop"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Capture);
+    assert!(error.to_string().contains("x.btsnoop failed: "), "{error}");
+    assert!(line.log().is_empty());
+}
+
+/// Writes what each call was given, and fails when that is more than there is room for; as a disk does, it takes a
+/// part first.
+#[derive(Clone, Default)]
+struct Paper {
+    writes: Arc<Mutex<Vec<Vec<u8>>>>,
+    room: Option<usize>,
+}
+
+impl Paper {
+    fn written(&self) -> Vec<u8> {
+        self.writes.lock().expect("nobody panics").concat()
+    }
+}
+
+impl Write for Paper {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let taken = self.room.map_or(octets.len(), |room| octets.len().min(room - self.written().len()));
+        if taken == 0 && !octets.is_empty() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.writes.lock().expect("nobody panics").push(octets[..taken].to_vec());
+        Ok(taken)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_gets_each_packet_as_it_comes_and_never_a_part_of_one() {
+    let paper = Paper::default();
+    let (wire, line, ..) = wired(ControllerOptions::default(), demo_devices());
+    let builder = Adapter::builder().seed(1).capture_to(paper.clone(), Format::BTSNOOP);
+    let adapter = builder.open_with(wire).await.expect("opens");
+    let began = tokio::time::Instant::now();
+    adapter.command(baretooth::hci::Opcode(0x1009), vec![]).await.expect("answered");
+    tokio::task::yield_now().await;
+    assert!(began.elapsed() < ms(1), "no timer was waited for");
+    let read =
+        |octets: &[u8]| Reader::new(octets).expect("a header").map(|r| r.expect("good").data).collect();
+    let records: Vec<_> = read(&paper.written());
+    let passed: Vec<_> = line.log().iter().map(|(_, packet)| packet.bytes().clone()).collect();
+    assert_eq!(records, passed);
+    // Whatever was handed over is whole records, and several where they came together.
+    let peer = adapter.connect(demo::ECHO_ADDRESS).await.expect("advertises");
+    peer.discover().await.expect("answers");
+    adapter.close().await;
+    let writes = paper.writes.lock().expect("nobody panics").clone();
+    let mut octets = Vec::new();
+    for write in &writes {
+        octets.extend_from_slice(write);
+        let records: Vec<_> = read(&octets);
+        let length: usize = records.iter().map(|data: &bytes::Bytes| 24 + data.len()).sum();
+        assert_eq!(octets.len(), 16 + length);
+    }
+    assert!(writes.len() < line.log().len(), "{} writes of {} packets", writes.len(), line.log().len());
+    assert!(adapter.capture_error().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_fails_ends_the_capture_and_not_the_session() {
+    let paper = Paper { room: Some(3000), ..Paper::default() };
+    let (wire, ..) = wired(ControllerOptions::default(), demo_devices());
+    let builder = Adapter::builder().seed(1).capture_to(paper.clone(), Format::BTSNOOP);
+    let adapter = builder.open_with(wire).await.expect("opens");
+    assert!(adapter.capture_error().is_none());
+    let peer = adapter.connect(HEART_RATE_ADDRESS).await.expect("advertises");
+    peer.discover().await.expect("answers");
+    assert_eq!(paper.written().len(), 3000, "it is full");
+    assert_eq!(peer.read_by_uuid(uuid16(0x2A19)).await.expect("answers").len(), 1);
+    adapter.close().await;
+    let error = adapter.capture_error().expect("the disk was full");
+    assert_eq!(error.kind(), ErrorKind::Capture);
+    assert_eq!(error.to_string(), "capture to a writer failed: no storage space");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_says_no_format_is_refused_with_the_forms() {
+    let (wire, line, ..) = wired(ControllerOptions::default(), vec![]);
+    let error = Adapter::builder().capture("run.txt").open_with(wire).await.expect_err("no format");
+    assert_eq!(
+        error.to_string(),
+        "capturing refused here: run.txt: a capture's name ends in .btsnoop, .log, .pcap, .pcapng or .pklg"
+    );
     assert!(line.log().is_empty());
 }
