@@ -14,7 +14,7 @@ pub enum Failure {
     Usage(String),
     /// The user interrupted it.
     Interrupted,
-    /// Nobody reads standard output any more: a quiet end.
+    /// Nobody reads the results any more: a quiet end.
     BrokenPipe,
 }
 
@@ -68,6 +68,13 @@ impl Failure {
             Self::BrokenPipe => ExitCode::SUCCESS,
         }
     }
+}
+
+/// A capture that ended before its session: told beside whatever became of the verb, which then has not done all.
+pub fn report_capture(error: &Error, verb: &str, json: bool, status: ExitCode) -> ExitCode {
+    let message = format!("{error}; it ends there, the session went on");
+    tell(&Report { kind: error.kind().as_str(), message, ..Report::default() }, verb, json);
+    if status == ExitCode::SUCCESS { ExitCode::from(1) } else { status }
 }
 
 fn tell(report: &Report, verb: &str, json: bool) {

@@ -2,12 +2,15 @@
 
 use crate::adapters;
 use crate::failure::Failure;
+use crate::live::{self, Done};
 use crate::output::Output;
+use baretooth::capture::Format;
 use baretooth::transports::AdapterSpec;
-use baretooth::{Adapter, AdapterBuilder};
-use std::ffi::OsStr;
-use std::io;
-use std::path::PathBuf;
+use baretooth::{Adapter, AdapterBuilder, Error, ErrorKind};
+use std::future::pending;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// Keeps them apart in the help of a verb.
 const HEADING: &str = "Options of every verb";
@@ -18,7 +21,8 @@ pub struct Global {
     /// The adapter: tcp:HOST:PORT, unix:PATH, sim (a virtual radio) …; the only one found if not given
     #[arg(short, long, global = true, help_heading = HEADING, env = "BARETOOTH_ADAPTER", value_name = "SPEC")]
     pub adapter: Option<AdapterSpec>,
-    /// Writes every HCI packet to FILE, in btsnoop format
+    /// Writes every HCI packet to FILE, by its name in btsnoop (.btsnoop, .log), pcap, pcapng or PacketLogger (.pklg)
+    /// format; - streams pcap to standard output, for `wireshark -k -i -`, and results go to standard error
     #[arg(long, global = true, help_heading = HEADING, env = "BARETOOTH_CAPTURE")]
     #[arg(value_name = "FILE", value_parser = capture_file)]
     pub capture: Option<PathBuf>,
@@ -31,12 +35,31 @@ pub struct Global {
     /// Makes the session deterministic: whoever knows N knows its keys
     #[arg(long, global = true, help_heading = HEADING, value_name = "N")]
     pub seed: Option<u64>,
+    /// Why the capture ended before the session, if it did.
+    #[arg(skip)]
+    pub capture_error: Arc<OnceLock<Error>>,
 }
+
+/// What `--capture` calls standard output.
+const STANDARD_OUTPUT: &str = "-";
 
 impl Global {
     /// Where results go.
     pub fn output(&self) -> Output {
-        Output::new(self.json)
+        match self.is_live() {
+            true => Output::on_standard_error(self.json),
+            false => Output::new(self.json),
+        }
+    }
+
+    /// The capture, when it is a file.
+    pub fn capture_file(&self) -> Option<&Path> {
+        self.capture.as_deref().filter(|_| !self.is_live())
+    }
+
+    /// Whether the capture goes to standard output.
+    fn is_live(&self) -> bool {
+        self.capture.as_deref() == Some(Path::new(STANDARD_OUTPUT))
     }
 
     /// Opens the adapter, runs `body` on it until it ends or the user interrupts, and leaves the adapter idle and the
@@ -54,10 +77,50 @@ impl Global {
         builder: AdapterBuilder,
         body: impl AsyncFnOnce(&Adapter) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let adapter = or_interrupted(self.open(builder)).await?;
-        let result = or_interrupted(body(&adapter)).await;
-        adapter.close().await;
+        let (builder, mut live) = self.capture_with(builder)?;
+        let result = self.run(builder, body, &mut live).await;
+        if let Some(mut live) = live {
+            // Its reader gets all there is. One that takes for ever can be interrupted.
+            let _ = or_interrupted(async { Ok(live.wait().await) }).await;
+        }
         result
+    }
+
+    async fn run<T>(
+        &self,
+        builder: AdapterBuilder,
+        body: impl AsyncFnOnce(&Adapter) -> Result<T, Failure>,
+        live: &mut Option<Done>,
+    ) -> Result<T, Failure> {
+        let adapter = or_interrupted(self.open(builder)).await?;
+        let result = tokio::select! {
+            biased;
+            failure = unread(live) => Err(failure),
+            result = or_interrupted(body(&adapter)) => result,
+        };
+        adapter.close().await;
+        match adapter.capture_error() {
+            // A reader that left: told above, or nothing was left to do.
+            Some(Error::Capture { source, .. })
+                if self.is_live() && source.kind() == io::ErrorKind::BrokenPipe => {}
+            Some(error) => drop(self.capture_error.set(error)),
+            None => {}
+        }
+        result
+    }
+
+    /// Adds the capture; on standard output with who tells what becomes of it.
+    fn capture_with(&self, builder: AdapterBuilder) -> Result<(AdapterBuilder, Option<Done>), Failure> {
+        let Some(capture) = &self.capture else { return Ok((builder, None)) };
+        if !self.is_live() {
+            return Ok((builder.capture(capture), None));
+        }
+        if io::stdout().is_terminal() {
+            let hint = "pipe it, as in: baretooth --capture - scan | wireshark -k -i -";
+            return Err(Failure::Usage(format!("a capture is not for a terminal; {hint}")));
+        }
+        let (pipe, done) = live::start(io::stdout());
+        Ok((builder.capture_to(pipe, Format::PCAP), Some(done)))
     }
 
     async fn open(&self, mut builder: AdapterBuilder) -> Result<Adapter, Failure> {
@@ -65,9 +128,6 @@ impl Global {
             Some(spec) => spec.clone(),
             None => adapters::only()?,
         };
-        if let Some(capture) = &self.capture {
-            builder = builder.capture(capture);
-        }
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);
         }
@@ -111,14 +171,24 @@ async fn interrupted() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-/// A file whose name does not promise another format than the one that is written.
+/// A file whose name says its format, or standard output.
 fn capture_file(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    let extension = path.extension().and_then(OsStr::to_str);
-    if text == "-" || matches!(extension, Some("pcap" | "pcapng" | "pklg")) {
-        return Err(
-            "this version writes btsnoop only: name a file, such as run.btsnoop or run.log".to_owned()
-        );
+    if text != STANDARD_OUTPUT {
+        Format::of_name(text).map_err(|unknown| unknown.to_string())?;
     }
-    Ok(path)
+    Ok(PathBuf::from(text))
+}
+
+/// Ends when nobody reads the capture on standard output any more.
+async fn unread(live: &mut Option<Done>) -> Failure {
+    let Some(done) = live else { return pending().await };
+    let cause = match done.wait().await {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => error.to_string(),
+        _ => "nobody reads it any more".to_owned(),
+    };
+    *live = None;
+    Failure::new(
+        ErrorKind::Capture,
+        format!("capture to standard output ended, and the session with it: {cause}"),
+    )
 }

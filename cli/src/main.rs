@@ -10,6 +10,7 @@ mod failure;
 mod gatt;
 mod global;
 mod info;
+mod live;
 mod notify;
 mod output;
 mod read;
@@ -82,6 +83,11 @@ impl Verb {
         }
     }
 
+    /// Whether it opens an adapter, and so has something to capture.
+    fn has_session(&self) -> bool {
+        !matches!(self, Self::Adapters(_) | Self::Decode(_) | Self::Sim(_))
+    }
+
     async fn run(self, global: &Global) -> Result<(), Failure> {
         match self {
             Self::Adapters(args) => adapters::run(global, args).await,
@@ -100,7 +106,11 @@ impl Verb {
 }
 
 fn main() -> ExitCode {
-    let CommandLine { global, verb } = CommandLine::parse();
+    let CommandLine { mut global, verb } = CommandLine::parse();
+    if !verb.has_session() {
+        // Its results have standard output to themselves, whatever BARETOOTH_CAPTURE says.
+        global.capture = None;
+    }
     global.start_logging();
     let name = verb.name();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -110,5 +120,9 @@ fn main() -> ExitCode {
     };
     // A line of standard input that nobody waits for any more must not hold up the end.
     runtime.into_iter().for_each(Runtime::shutdown_background);
-    result.map_or_else(|failure| failure.report(name, global.json), |()| ExitCode::SUCCESS)
+    let status = result.map_or_else(|failure| failure.report(name, global.json), |()| ExitCode::SUCCESS);
+    match global.capture_error.get() {
+        Some(error) => failure::report_capture(error, name, global.json, status),
+        None => status,
+    }
 }

@@ -1,20 +1,29 @@
-//! Results on standard output: lines for people, or one JSON object per line.
+//! Results: lines for people, or one JSON object per line. They go to standard output, or to standard error when a
+//! capture has the other.
 
 use serde::Serialize;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
-/// Standard output, buffered. What was written is seen after [`flush`](Self::flush), or when it is dropped.
+/// The stream of results, buffered. What was written is seen after [`flush`](Self::flush), or when it is dropped.
 pub struct Output {
     json: bool,
     terminal: bool,
-    out: BufWriter<io::Stdout>,
+    out: BufWriter<Box<dyn Write>>,
 }
 
 impl Output {
     pub fn new(json: bool) -> Self {
-        let terminal = io::stdout().is_terminal();
-        Self { json, terminal, out: BufWriter::with_capacity(1 << 16, io::stdout()) }
+        Self::to(json, io::stdout().is_terminal(), Box::new(io::stdout()))
+    }
+
+    /// Beside a capture on standard output.
+    pub fn on_standard_error(json: bool) -> Self {
+        Self::to(json, io::stderr().is_terminal(), Box::new(io::stderr()))
+    }
+
+    fn to(json: bool, terminal: bool, stream: Box<dyn Write>) -> Self {
+        Self { json, terminal, out: BufWriter::with_capacity(1 << 16, stream) }
     }
 
     /// Whether results are JSON.

@@ -50,13 +50,13 @@ pub async fn run(global: &Global, _: Args) -> Result<(), Failure> {
         seed: global.seed.or(Some(1)),
         ..global.clone()
     };
-    let mut narrator = Narrator::new(global.output());
+    let mut narrator = Narrator::new(on_sim.output());
     narrator.begin()?;
     on_sim.session(async |adapter| all_steps(adapter, &mut narrator).await).await?;
-    // The capture is whole when the session is closed.
-    let path = on_sim.capture.as_deref().unwrap_or(Path::new(CAPTURE));
+    // The capture is whole when the session is closed, and ours to judge when it is a file.
+    let Some(path) = on_sim.capture_file() else { return narrator.end(None) };
     let packets = narrator.step("capture", async { capture(path) }).await?;
-    narrator.end(path, packets)
+    narrator.end(Some((path, packets)))
 }
 
 async fn all_steps(adapter: &Adapter, narrator: &mut Narrator) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use serde::Serialize;
 use std::fmt::{self, Display};
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -28,18 +28,21 @@ struct Step<'a> {
 }
 
 #[derive(Serialize)]
-struct Done<'a> {
+struct Done {
     r#type: &'static str,
     steps: u32,
     seconds: f64,
-    packets: u64,
-    capture: &'a str,
+    /// Both are of the file; a capture on standard output is for its reader to judge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packets: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capture: Option<String>,
 }
 
 impl Narrator {
     pub fn new(output: Output) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let colour = io::stdout().is_terminal() && !output.is_json() && !plain;
+        let colour = output.is_terminal() && !plain;
         Self { output, colour, steps: 0, begun: Instant::now() }
     }
 
@@ -73,17 +76,22 @@ impl Narrator {
     }
 
     /// The last words, when every value was right.
-    pub fn end(mut self, capture: &Path, packets: u64) -> Result<(), Failure> {
-        let (took, capture) = (self.begun.elapsed(), capture.display().to_string());
+    pub fn end(mut self, capture: Option<(&Path, u64)>) -> Result<(), Failure> {
+        let took = self.begun.elapsed();
+        let (capture, packets) = capture.map(|(path, packets)| (path.display().to_string(), packets)).unzip();
         if self.output.is_json() {
             let (r#type, steps, seconds) = ("done", self.steps, rounded(took));
-            self.output.object(&Done { r#type, steps, seconds, packets, capture: &capture })?;
+            self.output.object(&Done { r#type, steps, seconds, packets, capture })?;
         } else {
-            let whole = took.as_secs_f32();
-            self.output
-                .line(format_args!("Every value was right, in {whole:.1} s. To look at the packets:"))?;
-            self.output.line(format_args!("  baretooth decode {capture}"))?;
-            self.output.line(format_args!("  wireshark {capture}"))?;
+            let right = format!("Every value was right, in {:.1} s.", took.as_secs_f32());
+            match capture {
+                Some(capture) => {
+                    self.output.line(format_args!("{right} To look at the packets:"))?;
+                    self.output.line(format_args!("  baretooth decode {capture}"))?;
+                    self.output.line(format_args!("  wireshark {capture}"))?;
+                }
+                None => self.output.line(right)?,
+            }
         }
         Ok(self.output.flush()?)
     }
