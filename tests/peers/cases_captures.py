@@ -15,13 +15,14 @@ from registry import case
 READ_BY_TYPE_RESPONSE, INCLUDE = '0x09', '0x2802'
 HANDLES_ONLY = '6'  # octets of an entry: its handle, and the two of the service
 REPORT_OCTETS = 229  # of data in one extended advertising report
+SUFFIXES = ('.btsnoop', '.pcap', '.pcapng', '.pklg')
 FIELDS = ('frame.number', 'btatt.opcode', 'btatt.uuid16', 'btatt.length', 'bthci_evt.bd_addr')
 ODD_ADVERTISERS = {row.address.lower() for row in catalogue() if row.malformed or len(row.data) > REPORT_OCTETS}
 
 
 @case
 def captures_have_no_malformed_frame(bench):
-    captures = sorted(bench.folder.glob('*.btsnoop'))
+    captures = sorted(path for path in bench.folder.iterdir() if path.suffix in SUFFIXES)
     expect(captures, 'no run left a capture')
     missing = [name for name in bench.opened if not (bench.folder / name).is_file()]
     expect(not missing, f'runs that left no capture: {missing}')
