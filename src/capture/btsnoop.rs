@@ -151,7 +151,8 @@ fn append(record: &Record, flags: u32, payload: &[u8], left_out: &mut Vec<LeftOu
         out.extend_from_slice(&field.to_be_bytes());
     }
     let micros = record.time.micros().saturating_add(EPOCH_MICROS);
-    if Timestamp::from_micros(micros.saturating_sub(EPOCH_MICROS)).seconds() != record.time.seconds() {
+    let kept = Timestamp::from_micros(micros.saturating_sub(EPOCH_MICROS));
+    if kept.seconds() != record.time.seconds() || kept.micros() != record.time.micros() {
         left_out.push(LeftOut::Time);
     }
     out.extend_from_slice(&micros.to_be_bytes());

@@ -10,7 +10,7 @@ use super::reader::{Tally, Trouble};
 use super::source::Source;
 use super::{Direction, Format, Kind, LeftOut, Record, Timestamp};
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{self, Read};
 
 /// Types that are packets: their indicator and direction.
 const PACKETS: &[(u8, u8, Direction)] = &[
@@ -37,42 +37,36 @@ const HEADER: usize = 12;
 /// What of that the length counts.
 const COUNTED: usize = 8;
 
-/// Which byte order the records are in, when the first ones of the file make sense in one.
-pub(super) fn big_endian(head: &[u8]) -> Option<bool> {
-    [true, false].into_iter().find(|big| makes_sense(head, *big))
-}
+/// So many records have to make sense.
+const EVIDENCE: usize = 5;
 
-fn makes_sense(head: &[u8], big_endian: bool) -> bool {
-    let mut fields = Fields::new(head, big_endian);
-    for number in 0..5 {
-        let Some(record) = plausible(&mut fields) else { return false };
-        match record {
-            true => {}
-            // The rest has not been read, or the file ends.
-            false => return number > 0,
+/// Which byte order the records are in, when the first ones of the file make sense in one.
+pub(super) fn big_endian(source: &mut Source<impl Read>) -> io::Result<Option<bool>> {
+    for big_endian in [true, false] {
+        if makes_sense(source, big_endian)? {
+            return Ok(Some(big_endian));
         }
     }
-    true
+    Ok(None)
 }
 
-/// Whether there is a whole header of a record; nothing when it cannot be one.
-fn plausible(fields: &mut Fields) -> Option<bool> {
-    let (Some(length), Some(_), Some(micros)) = (fields.u32(), fields.u32(), fields.u32()) else {
-        return Some(false);
-    };
-    let length = usize::try_from(length).ok()?;
-    let fits = (COUNTED..=COUNTED + 1 + LONGEST).contains(&length) && micros < 1_000_000;
-    let known = match fields.rest().first() {
-        Some(number) if length > COUNTED => is_type(*number),
-        _ => true,
-    };
-    if !fits || !known {
-        return None;
+fn makes_sense(source: &mut Source<impl Read>, big_endian: bool) -> io::Result<bool> {
+    let mut start = 0;
+    for number in 0..EVIDENCE {
+        let Some(rest) = source.peek(start + HEADER + 1)?.get(start..) else { break };
+        let mut fields = Fields::new(rest, big_endian);
+        let (Some(length), Some(_), Some(micros)) = (fields.u32(), fields.u32(), fields.u32()) else {
+            // The file ends.
+            return Ok(number > 0);
+        };
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let is_type = length == COUNTED || fields.rest().first().is_none_or(|number| is_type(*number));
+        if !(COUNTED..=COUNTED + 1 + LONGEST).contains(&length) || micros >= 1_000_000 || !is_type {
+            return Ok(false);
+        }
+        start += HEADER - COUNTED + length;
     }
-    if fields.take(length - COUNTED).is_none() {
-        fields.take(fields.rest().len());
-    }
-    Some(true)
+    Ok(true)
 }
 
 fn is_type(number: u8) -> bool {

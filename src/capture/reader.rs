@@ -91,15 +91,14 @@ impl<R: Read> Reader<R> {
     pub fn new(from: R) -> Result<Self, ReadError> {
         let mut source = Source::new(from);
         let mut tally = Tally::default();
-        // The longest of the marks, and the header of a record of PacketLogger.
-        let head = source.peek(13)?;
+        let head = source.peek(btsnoop::MAGIC.len())?;
         let container = if head.starts_with(btsnoop::MAGIC) {
             Decoder::Btsnoop(btsnoop::Decoder::new(&mut source)?)
         } else if pcap::MAGICS.iter().any(|magic| head.starts_with(magic)) {
             Decoder::Pcap(pcap::Decoder::new(&mut source)?)
         } else if head.starts_with(&pcapng::MAGIC) {
             Decoder::PcapNg(pcapng::Decoder::new(&mut source, &mut tally)?)
-        } else if let Some(big_endian) = packet_logger::big_endian(head) {
+        } else if let Some(big_endian) = packet_logger::big_endian(&mut source)? {
             Decoder::PacketLogger(packet_logger::Decoder::new(big_endian))
         } else {
             return Err(ReadError::NotHci(identify::sentence(source.peek(512)?)));

@@ -60,18 +60,28 @@ impl Timestamp {
 
     /// Microseconds since 1970, rounded down.
     pub const fn micros(self) -> i64 {
-        self.seconds.saturating_mul(1_000_000).saturating_add((self.nanos / 1_000) as i64)
+        saturated(self.seconds as i128 * 1_000_000 + (self.nanos / 1_000) as i128)
     }
 
     /// Nanoseconds since `earlier`; negative when that is later. A clock may have been set back in mid-capture.
     pub const fn nanos_since(self, earlier: Self) -> i64 {
-        let seconds = self.seconds.saturating_sub(earlier.seconds);
-        seconds.saturating_mul(NANOS as i64).saturating_add(self.nanos as i64 - earlier.nanos as i64)
+        let seconds = self.seconds as i128 - earlier.seconds as i128;
+        saturated(seconds * NANOS as i128 + self.nanos as i128 - earlier.nanos as i128)
     }
 
     /// Time since `earlier`; zero when that is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.nanos_since(earlier)).unwrap_or(0))
+    }
+}
+
+const fn saturated(value: i128) -> i64 {
+    if value > i64::MAX as i128 {
+        i64::MAX
+    } else if value < i64::MIN as i128 {
+        i64::MIN
+    } else {
+        value as i64
     }
 }
 
@@ -116,6 +126,14 @@ mod tests {
         assert_eq!(before.nanos_since(Timestamp::UNIX_EPOCH), -1_000);
         assert_eq!(before.since(Timestamp::UNIX_EPOCH), Duration::ZERO);
         assert_eq!(before + Duration::from_micros(2), Timestamp::from_micros(1));
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_the_nearest_that_can() {
+        let beyond = Timestamp::new(i64::MIN / 1_000_000 - 1, 200_000_000);
+        assert_eq!(beyond.micros(), i64::MIN);
+        assert_eq!(Timestamp::from_micros(i64::MIN).micros(), i64::MIN);
+        assert_eq!(Timestamp::UNIX_EPOCH.nanos_since(Timestamp::new(i64::MAX, 1)), i64::MIN);
     }
 
     #[test]
