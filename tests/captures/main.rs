@@ -9,3 +9,4 @@ mod matrix;
 mod packet_logger;
 mod pcap;
 mod pcapng;
+mod peers;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 /// All that can be written.
-fn formats() -> Vec<Format> {
+pub fn formats() -> Vec<Format> {
     let containers = [Format::BTSNOOP, Format::PCAP, Format::PCAPNG, Format::PACKET_LOGGER];
     let links = [
         Link::H1,
