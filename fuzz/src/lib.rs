@@ -1,5 +1,6 @@
 //! What several fuzz targets need.
 
+pub mod capture;
 pub mod controller;
 pub mod procedure;
 
