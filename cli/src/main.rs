@@ -85,7 +85,7 @@ impl Verb {
 
     /// Whether it opens an adapter, and so has something to capture.
     fn has_session(&self) -> bool {
-        !matches!(self, Self::Adapters(_) | Self::Decode(_) | Self::Sim(_))
+        !matches!(self, Self::Adapters(_) | Self::Decode(_) | Self::Stats(_) | Self::Sim(_))
     }
 
     async fn run(self, global: &Global) -> Result<(), Failure> {

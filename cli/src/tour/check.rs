@@ -134,7 +134,7 @@ fn rows_made(attributes: &[sim::Attribute]) -> BTreeMap<u16, Row> {
 /// That a capture can be read again and no packet in it is malformed; the number of packets.
 pub fn capture(path: &Path) -> Result<u64, Failure> {
     let what = format!("the capture {}", path.display());
-    let unreadable = |error: &dyn Display| failure(&what, Expected("a btsnoop file"), error);
+    let unreadable = |error: &dyn Display| failure(&what, Expected("a capture"), error);
     let file = File::open(path).map_err(|error| unreadable(&error))?;
     let mut reader = Reader::new(BufReader::new(file)).map_err(|error| unreadable(&error))?;
     let (mut dissector, mut packets) = (Dissector::default(), 0);
