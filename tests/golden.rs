@@ -1,22 +1,38 @@
-//! Sessions that are the same to the octet, today and in the next version: each is run on the virtual radio, and its
-//! capture and the text of it are compared with those in `captures/`.
+//! The captures of `captures/`, and the text that each is decoded to. Those of the virtual radio are sessions that are
+//! the same to the octet, today and in the next version: they are run again. Those that peers took part in are decoded.
 //!
-//! `BARETOOTH_RECORD=1 cargo test --test golden` writes them anew; what then changes in them is for a reviewer to judge.
+//! `BARETOOTH_RECORD=1 cargo test --test golden` writes the former and all texts anew, `tests/peers/record.sh` the latter
+//! too; what then changes is for a reviewer to judge.
 
 mod common;
 
 use baretooth::att::DEFAULT_MTU;
 use baretooth::capture::dissect::Dissector;
-use baretooth::capture::{Direction, Reader, Record};
+use baretooth::capture::{Direction, Format, Kind, Reader, Record, Timestamp, Writer};
 use baretooth::gap::connect::ConnectOptions;
 use baretooth::gap::scan::ScanOptions;
 use baretooth::gatt::procedure::{Discover, Read, ReadByUuid, Subscribe, Write};
+use baretooth::gatt::{Characteristic, Services};
 use baretooth::hci::ErrorCode;
 use baretooth::host::{ConnectionId, Output, Request};
 use baretooth::sim::{ControllerOptions, RadioOptions, demo};
 use baretooth::uuid16;
+use bytes::Bytes;
 use common::*;
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::PathBuf;
+
+/// Sessions on the virtual radio, each run by a test.
+const OURS: [&str; 5] = [
+    "heart_rate.btsnoop",
+    "long_values.btsnoop",
+    "three_links.btsnoop",
+    "advertisers.pcapng",
+    "refused.pklg",
+];
+/// Beginnings of the names of those that a peer took part in.
+const PEERS: [&str; 2] = ["bumble_", "rootcanal_"];
 
 #[test]
 fn heart_rate_on_a_controller_with_extended_commands() {
@@ -33,7 +49,7 @@ fn heart_rate_on_a_controller_with_extended_commands() {
     pair.gatt(link, Subscribe::new(&rate).expect("it notifies")).expect("taken");
     pair.run(seconds(3));
     hang_up(&mut pair, link);
-    check("heart_rate", &pair);
+    check("heart_rate.btsnoop", Format::BTSNOOP, &pair.records);
 }
 
 #[test]
@@ -50,7 +66,116 @@ fn long_values_through_packets_of_27_octets_at_mtu_23() {
     let value: Vec<u8> = (0..=99).collect();
     pair.gatt(link, Write::new(log, value).expect("short enough")).expect("writable");
     hang_up(&mut pair, link);
-    check("long_values", &pair);
+    check("long_values.btsnoop", Format::BTSNOOP, &pair.records);
+}
+
+/// As a Linux monitor writes it, which has a place for the adapter and for notes.
+#[test]
+fn three_links_at_once_whose_packets_of_27_octets_interleave() {
+    // So few buffers that the links take turns within a frame.
+    let options = ControllerOptions { acl_data_length: 27, acl_buffers: 3, ..ControllerOptions::default() };
+    let mut pair = Pair::with(RadioOptions { seed: 3, ..RadioOptions::default() }, options, config(3));
+    let devices = [demo::heart_rate_strap(), demo::thermometer(), demo::echo()];
+    let addresses = [demo::HEART_RATE_ADDRESS, demo::THERMOMETER_ADDRESS, demo::ECHO_ADDRESS];
+    let [_, thermometer, echo] = devices.map(|device| pair.room(|radio| radio.add_device(device)));
+    let links = addresses.map(|address| pair.connect(address));
+    let tables = links.map(|link| pair.submit(gatt(link, Discover::all())));
+    let tables = tables.map(|op| match pair.done(op).expect("an answer") {
+        Output::Gatt(outcome) => Services::try_from(outcome).expect("a table"),
+        other => panic!("{other:?} of a discovery"),
+    });
+    let [strap, warm, loud] = tables;
+    let found = |services: &Services, uuid| services.find(uuid).expect("there");
+    let subscribe = |of: &Characteristic| Subscribe::new(of).expect("it can");
+    let log = found(&warm, demo::LOG).value_handle;
+    let into = loud.characteristic(demo::UART_SERVICE, demo::UART_RX).expect("there").value_handle;
+    let out = loud.characteristic(demo::UART_SERVICE, demo::UART_TX).expect("there");
+    let requests = [
+        gatt(links[0], subscribe(&found(&strap, demo::HEART_RATE_MEASUREMENT))),
+        gatt(links[1], subscribe(&found(&warm, demo::TEMPERATURE_MEASUREMENT))),
+        gatt(links[2], subscribe(&out)),
+        gatt(links[1], Write::new(log, vec![0x10; 300]).expect("short enough")),
+        Request::WriteCommand { connection: links[2], handle: into, value: Bytes::from(vec![0xEC; 300]) },
+        gatt(links[1], Read::new(log)),
+    ];
+    for op in requests.map(|request| pair.submit(request)) {
+        assert!(pair.done(op).is_ok());
+    }
+    pair.run(seconds(3));
+    // One link ends by the peer, one because the peer is gone, one by us.
+    pair.room(|radio| {
+        radio.disconnect_device(thermometer, ErrorCode::RemoteDeviceTerminatedConnectionDueToPowerOff)
+    });
+    pair.room(|radio| drop(radio.remove_device(echo)));
+    pair.until("two ends", |pair| pair.disconnections().len() == 2);
+    hang_up(&mut pair, links[0]);
+    let note =
+        Record::new(Timestamp::UNIX_EPOCH, Kind::Note, Bytes::from_static(b"the virtual radio, seed 3"));
+    let packets = pair.records.iter().map(|record| Record { adapter: Some(0), ..record.clone() });
+    let records: Vec<_> = std::iter::once(note).chain(packets).collect();
+    check("three_links.btsnoop", Format::MONITOR, &records);
+}
+
+#[test]
+fn advertisers_of_legacy_and_extended_kinds() {
+    let mut pair = Pair::seeded(4);
+    for device in [demo::heart_rate_strap(), demo::thermometer(), demo::echo(), demo::beacon()] {
+        pair.room(|radio| radio.add_device(device));
+    }
+    let scan = pair.scan(ScanOptions::new());
+    pair.run(ms(500));
+    pair.cancel(scan);
+    pair.run(ms(100));
+    check("advertisers.pcapng", Format::PCAPNG, &pair.records);
+}
+
+#[test]
+fn refusals_at_mtu_247() {
+    let mut pair = Pair::seeded(5);
+    pair.room(|radio| radio.add_device(demo::thermometer()));
+    let options = ConnectOptions::new().mtu(247);
+    let op = pair.submit(Request::Connect { address: demo::THERMOMETER_ADDRESS, options });
+    let link = pair.connected(op).expect("it advertises").connection;
+    let services = pair.gatt(link, Discover::all()).expect("a good table");
+    let calibration = services.find(demo::CALIBRATION).expect("there").value_handle;
+    let measurement = services.find(demo::TEMPERATURE_MEASUREMENT).expect("there").value_handle;
+    pair.gatt(link, Write::new(calibration, vec![1]).expect("short")).expect_err("by the application");
+    pair.gatt(link, Read::new(measurement)).expect_err("it is only indicated");
+    pair.gatt(link, Read::new(0x0FFF)).expect_err("no such handle");
+    pair.gatt(link, Write::new(measurement, vec![0; 300]).expect("short enough"))
+        .expect_err("it is only indicated");
+    hang_up(&mut pair, link);
+    check("refused.pklg", Format::PACKET_LOGGER, &pair.records);
+}
+
+#[test]
+fn captures_of_peers_are_decoded_as_before() {
+    let mut count = 0;
+    for name in names().iter().filter(|name| PEERS.iter().any(|peer| name.starts_with(peer))) {
+        check_text(name);
+        count += 1;
+    }
+    assert!(count > 10, "{count} captures of peers");
+}
+
+#[test]
+fn every_capture_is_small_and_has_its_line_in_the_readme() {
+    let readme = fs::read_to_string(folder().join("README.md")).expect("there");
+    let mut all = 0;
+    for name in names() {
+        assert!(
+            OURS.contains(&&*name) || PEERS.iter().any(|peer| name.starts_with(peer)),
+            "{name}: nothing records it"
+        );
+        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in the README");
+        let length = fs::metadata(folder().join(&name)).expect("there").len();
+        assert!(length < 60_000, "{name}: {length} octets");
+        let text = fs::metadata(folder().join(&name).with_extension("txt"));
+        all += length + text.map_or(0, |text| text.len());
+    }
+    assert!(all < 600_000, "{all} octets of captures and texts");
+    let rows = readme.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, names().len(), "rows of the README's tables");
 }
 
 fn hang_up(pair: &mut Pair, connection: ConnectionId) {
@@ -59,32 +184,66 @@ fn hang_up(pair: &mut Pair, connection: ConnectionId) {
     assert_eq!(pair.done(op), Ok(Output::Done));
 }
 
-fn check(name: &str, pair: &Pair) {
-    let capture = pair.capture();
-    let mut reader = Reader::new(&capture[..]).expect("our own");
-    let mut dissector = Dissector::default();
-    let mut text = String::new();
-    while let Some(record) = reader.read().expect("our own") {
-        text.push_str(&line(&record, &mut dissector));
+/// Compares a session with the one recorded, first its text: a difference there can be read.
+fn check(name: &str, format: Format, records: &[Record]) {
+    assert!(OURS.contains(&name));
+    let mut writer = Writer::new(Vec::new(), format).expect("memory");
+    for record in records {
+        assert_eq!(writer.write(record).expect("memory"), [], "{name} cannot hold {record:?}");
     }
+    let octets = writer.into_inner().expect("memory");
+    if is_recording() {
+        fs::write(folder().join(name), &octets).expect("writable");
+    }
+    let text = decoded(name, &octets);
     assert!(!text.contains("malformed"), "{text}");
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("captures");
-    let (binary, golden) =
-        (folder.join(name).with_extension("btsnoop"), folder.join(name).with_extension("txt"));
-    if std::env::var_os("BARETOOTH_RECORD").is_some() {
-        std::fs::write(&binary, &capture).expect("writable");
-        std::fs::write(&golden, &text).expect("writable");
-    }
-    // The text first: its difference can be read.
-    let expected = std::fs::read_to_string(&golden).expect("recorded");
-    for (number, (now, before)) in text.lines().zip(expected.lines()).enumerate() {
-        assert_eq!(now, before, "{name}: packet {}", number + 1);
-    }
-    assert_eq!(text.lines().count(), expected.lines().count(), "{name}: packets");
-    assert_eq!(capture, std::fs::read(&binary).expect("recorded"), "{name}: the octets");
+    compare(name, &text);
+    assert!(octets == fs::read(folder().join(name)).expect("recorded"), "{name}: the octets");
 }
 
-fn line(record: &Record, dissector: &mut Dissector) -> String {
-    let arrow = if record.direction() == Some(Direction::Sent) { '>' } else { '<' };
-    format!("{:>11} {arrow} {}\n", record.time.to_string(), dissector.line(record))
+/// Compares a recorded capture with its text.
+fn check_text(name: &str) {
+    compare(name, &decoded(name, &fs::read(folder().join(name)).expect("there")));
+}
+
+fn compare(name: &str, text: &str) {
+    let golden = folder().join(name).with_extension("txt");
+    if is_recording() {
+        fs::write(&golden, text).expect("writable");
+    }
+    let expected = fs::read_to_string(&golden).expect("recorded");
+    for (number, (now, before)) in text.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(now, before, "{name}: record {}", number + 1);
+    }
+    assert_eq!(text.lines().count(), expected.lines().count(), "{name}: records");
+}
+
+fn decoded(name: &str, octets: &[u8]) -> String {
+    let mut reader = Reader::new(octets).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut dissector = Dissector::default();
+    let mut text = String::new();
+    while let Some(record) = reader.read().unwrap_or_else(|error| panic!("{name}: {error}")) {
+        let arrow = match record.direction() {
+            Some(Direction::Sent) => '>',
+            Some(Direction::Received) => '<',
+            None => ' ',
+        };
+        text.push_str(&format!("{:>11} {arrow} {}\n", record.time.to_string(), dissector.line(&record)));
+    }
+    text
+}
+
+fn is_recording() -> bool {
+    std::env::var_os("BARETOOTH_RECORD").is_some()
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("captures")
+}
+
+/// Every capture there.
+fn names() -> BTreeSet<String> {
+    let entries = fs::read_dir(folder()).expect("a folder").map(|entry| entry.expect("readable").file_name());
+    let names = entries.map(|name| name.into_string().expect("text"));
+    names.filter(|name| !name.ends_with(".txt") && !name.ends_with(".md")).collect()
 }

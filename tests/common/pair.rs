@@ -26,7 +26,7 @@ pub struct Pair {
     /// Whether indications are confirmed as they come.
     pub confirms: bool,
     /// Every packet between host and controller with its time.
-    log: Vec<Record>,
+    pub records: Vec<Record>,
     pub commands: usize,
     /// Data packets of the host.
     pub acl_sent: usize,
@@ -73,7 +73,7 @@ impl Pair {
             now: Instant::START,
             told: Told::default(),
             confirms: true,
-            log: Vec::new(),
+            records: Vec::new(),
             commands: 0,
             acl_sent: 0,
             acl_held: 0,
@@ -211,7 +211,7 @@ impl Pair {
     /// Everything that went over HCI, as a btsnoop file.
     pub fn capture(&self) -> Vec<u8> {
         let mut writer = Writer::new(Vec::new(), Format::BTSNOOP).expect("a vector takes everything");
-        for record in &self.log {
+        for record in &self.records {
             writer.write(record).expect("a vector takes everything");
         }
         writer.into_inner().expect("a vector takes everything")
@@ -246,7 +246,7 @@ impl Pair {
     }
 
     fn record(&mut self, direction: Direction, packet: &HciPacket) {
-        self.log.push(Record::packet(Timestamp::from(self.now.since_start()), direction, packet));
+        self.records.push(Record::packet(Timestamp::from(self.now.since_start()), direction, packet));
         match (direction, packet.indicator(), packet.as_slice()) {
             (Direction::Sent, PacketIndicator::Command, _) => self.commands += 1,
             (Direction::Sent, PacketIndicator::AclData, octets) => {
