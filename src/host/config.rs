@@ -1,5 +1,6 @@
 //! What a host is told at its birth.
 
+use crate::BdAddr;
 use crate::gap::connect::ConnectionParameters;
 use crate::hci::ParameterUnits;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub enum ParameterPolicy {
 #[must_use]
 pub struct HostConfig {
     pub(super) seed: [u8; 32],
+    pub(super) random_address: Option<BdAddr>,
     pub(super) mtu: u16,
     pub(super) legacy_only: bool,
     pub(super) command_timeout: Duration,
@@ -34,11 +36,19 @@ impl HostConfig {
     pub fn new(seed: [u8; 32]) -> Self {
         Self {
             seed,
+            random_address: None,
             mtu: 517,
             legacy_only: false,
             command_timeout: Duration::from_secs(2),
             parameter_policy: ParameterPolicy::default(),
         }
+    }
+
+    /// Our static random address, in place of the one that follows from the seed: its two upper bits have to be 11
+    /// ([Vol 6] Part B, 1.3.2.1).
+    pub fn random_address(mut self, address: BdAddr) -> Self {
+        self.random_address = Some(address);
+        self
     }
 
     /// Longest ATT PDU to offer and to take, 23 to 517 (the default): longer ones carry nothing more, since a value

@@ -120,7 +120,7 @@ impl Host {
             events: VecDeque::new(),
             next_op: 1,
             next_connection: 1,
-            random_address: BdAddr(octets),
+            random_address: config.random_address.unwrap_or(BdAddr(octets)),
             config,
         };
         host.initialize();
@@ -131,6 +131,11 @@ impl Host {
     /// What is known of the controller, once it is initialised.
     pub fn controller(&self) -> Option<&ControllerInfo> {
         self.info.as_ref()
+    }
+
+    /// The link that the controller knows by this handle, once its user knows of it.
+    pub fn connection(&self, handle: ConnectionHandle) -> Option<ConnectionId> {
+        self.links.get(&handle).filter(|link| link.is_ready()).map(|link| link.id)
     }
 
     /// Takes a packet from the controller. Whatever it says, this does not fail.
