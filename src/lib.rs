@@ -53,6 +53,7 @@
 //! | [`l2cap`] | frames, their fragments, the signalling channel |
 //! | [`hci`] | commands, events and data packets, flow control, initialisation |
 //! | [`capture`] | btsnoop files, and packets as text |
+//! | [`replay`] | captures in place of a controller: regression tests without a radio |
 //! | [`transports`] | how HCI packets reach a controller, and the [`Transport`](transports::Transport) to write your own |
 //! | [`sim`] | the virtual radio |
 //! | [`codec`], [`assigned`] | how PDUs are declared, and the names of the assigned numbers |
@@ -98,6 +99,7 @@ pub mod gatt;
 pub mod hci;
 pub mod host;
 pub mod l2cap;
+pub mod replay;
 pub mod sim;
 pub mod smp;
 mod time;

@@ -35,10 +35,12 @@ const LAYERS: &[(&str, &[&str])] = &[
             "gatt::CHARACTERISTIC",
         ],
     ),
+    // What a capture holds, made into requests and answers of a host.
+    ("replay", &["host", "capture", "hci", "l2cap", "att", "smp", "gatt", "gap"]),
     // Never the host nor a procedure of it: a fault that both sides share would cancel out.
     ("sim", &["hci", "l2cap", "att", "smp", "gap::advertising_data"]),
     ("driver", &["host", "capture", "hci", "att", "gatt", "gap"]),
-    ("api", &["driver", "host", "capture", "hci", "att", "gatt", "gap", "sim"]),
+    ("api", &["driver", "host", "capture", "hci", "att", "gatt", "gap", "sim", "replay"]),
     ("lib", &["api"]),
 ];
 

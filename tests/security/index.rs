@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// H: HCI and transport. L: L2CAP, of which only the fixed channels are here. A: ATT and GATT. D: advertising
-/// data. C: readers of captures.
+/// data. C: readers of captures. R: replay.
 fn cases() -> Vec<String> {
     let numbered = |letter: char, numbers: &[u8]| numbers.iter().map(|n| format!("{letter}{n}")).collect();
     let h: Vec<u8> = (1..=14).collect();
     let a: Vec<u8> = (1..=13).collect();
     let c: Vec<u8> = (1..=21).collect();
-    let cases: [Vec<String>; 5] = [
+    let cases: [Vec<String>; 6] = [
         numbered('h', &h),
         numbered('l', &[1, 2, 3, 8]),
         numbered('a', &a),
         vec!["d".into()],
         numbered('c', &c),
+        vec!["r".into()],
     ];
     cases.concat()
 }
@@ -52,5 +53,6 @@ fn every_case_has_a_test() {
 }
 
 fn is_case(part: &str) -> bool {
-    part == "d" || part.strip_prefix(['h', 'l', 'a', 'c']).is_some_and(|number| number.parse::<u8>().is_ok())
+    matches!(part, "d" | "r")
+        || part.strip_prefix(['h', 'l', 'a', 'c']).is_some_and(|number| number.parse::<u8>().is_ok())
 }

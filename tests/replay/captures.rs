@@ -1,0 +1,137 @@
+//! Captures that are replayed to their end.
+
+use crate::common::*;
+use baretooth::gatt::procedure::{Discover, Read, ReadByUuid, Subscribe, Write};
+use baretooth::host::{Event, HostConfig, Output, Request};
+use baretooth::replay::{self, Replay, Script};
+use baretooth::sim::{ControllerOptions, demo};
+use baretooth::{ConnectOptions, ErrorCode, ScanOptions, uuid16};
+use std::path::PathBuf;
+
+pub fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("captures").join(name)
+}
+
+#[test]
+fn every_capture_of_the_project_replays_to_its_end_by_guesses_alone() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(path("")).expect("captures are there") {
+        let file = entry.expect("readable").path();
+        if file.extension().is_none_or(|extension| extension == "txt" || extension == "md") {
+            continue;
+        }
+        let script = Script::open(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let packets = script.packets().len();
+        let config = script.config();
+        let replayed =
+            replay::run(script, config).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert_eq!(replayed.sent + replayed.received, packets);
+        assert!(replayed.requests > 0, "{}", file.display());
+        seen += 1;
+    }
+    assert!(seen >= 2, "{seen} captures");
+}
+
+#[test]
+fn a_program_written_down_as_requests_replays_with_its_results() {
+    let mut replay = Replay::open(path("heart_rate.btsnoop")).expect("a capture");
+    let scan = replay.submit(Request::Scan(ScanOptions::new())).expect("equal");
+    replay.cancel(scan).expect("equal");
+    let strap = replay.connect(demo::HEART_RATE_ADDRESS).expect("a link").connection;
+    let services = replay.gatt(strap, Discover::all()).expect("a table");
+    let battery = services.find(uuid16(0x2A19)).expect("there");
+    assert_eq!(replay.gatt(strap, Read::new(battery.value_handle)).expect("readable"), &[87][..]);
+    let rate = services.find(uuid16(0x2A37)).expect("there");
+    replay.gatt(strap, Subscribe::new(&rate).expect("it notifies")).expect("taken");
+    let is_beat =
+        |event: &Event| matches!(event, Event::Value { handle, .. } if *handle == rate.value_handle);
+    for sequence in 0..3 {
+        let Event::Value { value, .. } = replay.until(is_beat).expect("a beat") else { unreachable!() };
+        assert_eq!(value[..], demo::heart_rate_measurement(sequence));
+    }
+    let reason = ErrorCode::RemoteUserTerminatedConnection;
+    let end = replay.submit(Request::Disconnect { connection: strap, reason }).expect("equal");
+    replay.done(end).expect("down");
+    replay.run_to_end().expect("equal to the end");
+}
+
+#[test]
+fn the_seed_of_a_session_gives_its_packets_again() {
+    // The configuration that recorded it, rather than what the capture shows.
+    let script = || Script::open(path("long_values.btsnoop")).expect("a capture");
+    let mut replay = Replay::new(script(), config(2));
+    let options = ConnectOptions::new().mtu(23);
+    let op = replay.submit(Request::Connect { address: demo::THERMOMETER_ADDRESS, options }).expect("equal");
+    let Output::Connected(link) = replay.done(op).expect("a link") else { panic!("no link") };
+    let connection = link.connection;
+    let log = replay.gatt(connection, ReadByUuid::new(demo::LOG)).expect("readable")[0].handle;
+    assert_eq!(replay.gatt(connection, Read::new(log)).expect("readable").len(), 512);
+    let value: Vec<u8> = (0..=99).collect();
+    replay.gatt(connection, Write::new(log, value).expect("short")).expect("writable");
+
+    let other = replay::run(script(), HostConfig::new([9; 32])).expect_err("another seed");
+    assert!(other.to_string().contains("LE Set Random Address"), "{other}");
+}
+
+#[test]
+fn the_same_capture_twice_gives_the_same_events() {
+    for name in ["heart_rate.btsnoop", "long_values.btsnoop"] {
+        let run = || {
+            let script = Script::open(path(name)).expect("a capture");
+            let config = script.config();
+            let replayed = replay::run(script, config).expect("equal");
+            (format!("{:?}", replayed.events), replayed.time)
+        };
+        let (first, second) = (run(), run());
+        assert!(first.0.len() > 1000, "events: {}", first.0);
+        assert_eq!(first, second);
+    }
+}
+
+/// Whatever a session on the virtual radio was told, its capture shows it.
+fn guessed(pair: &Pair) -> replay::Replayed {
+    let script = Script::read(&pair.capture()[..]).expect("our own");
+    let config = script.config();
+    replay::run(script, config).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn two_scans_one_after_the_other_and_together_are_guessed() {
+    for options in [ControllerOptions::default(), ControllerOptions::legacy(), ControllerOptions::lying()] {
+        let mut pair = Pair::controller(options);
+        pair.room(|radio| radio.add_device(demo::heart_rate_strap()));
+        let first = pair.scan(ScanOptions::new().active(false).interval(ms(100)).window(ms(50)));
+        pair.run(ms(300));
+        let second = pair.scan(ScanOptions::new());
+        pair.run(ms(300));
+        pair.cancel(second);
+        pair.run(ms(300));
+        pair.cancel(first);
+        pair.run(ms(300));
+        let filtered = ScanOptions::new().duplicates(baretooth::Duplicates::ControllerFiltered);
+        let third = pair.scan(filtered);
+        pair.run(ms(300));
+        pair.cancel(third);
+        pair.run(ms(100));
+        guessed(&pair);
+    }
+}
+
+#[test]
+fn attempts_that_are_given_up_or_fail_are_guessed() {
+    let mut pair = Pair::new();
+    let options = ConnectOptions::new().timeout(seconds(2));
+    let op = pair.submit(Request::Connect { address: address(1), options });
+    pair.done(op).expect_err("nobody there");
+    let op = pair.submit(connect(address(2)));
+    pair.run(ms(500));
+    pair.cancel(op);
+    pair.run(ms(500));
+    let echo = pair.room(|radio| radio.add_device(demo::echo()));
+    let link = pair.connect(demo::ECHO_ADDRESS);
+    let rx = pair.gatt(link, ReadByUuid::new(uuid16(0x2803)));
+    rx.expect("declarations");
+    pair.room(|radio| radio.remove_device(echo));
+    pair.run(seconds(6));
+    assert!(guessed(&pair).requests >= 4);
+}
