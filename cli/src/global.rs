@@ -4,7 +4,9 @@ use crate::adapters;
 use crate::failure::Failure;
 use crate::live::{self, Done};
 use crate::output::Output;
+use crate::replay;
 use baretooth::capture::Format;
+use baretooth::replay::{ReplayError, ReplayProgress, ReplayTransport};
 use baretooth::transports::AdapterSpec;
 use baretooth::{Adapter, AdapterBuilder, Error, ErrorKind};
 use std::future::pending;
@@ -18,7 +20,7 @@ const HEADING: &str = "Options of every verb";
 /// Options of every verb; they may stand before or after it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Global {
-    /// The adapter: tcp:HOST:PORT, unix:PATH, sim (a virtual radio) …; the only one found if not given
+    /// The adapter: tcp:HOST:PORT, unix:PATH, sim (a virtual radio), replay:FILE …; the only one found if not given
     #[arg(short, long, global = true, help_heading = HEADING, env = "BARETOOTH_ADAPTER", value_name = "SPEC")]
     pub adapter: Option<AdapterSpec>,
     /// Writes every HCI packet to FILE, by its name in btsnoop (.btsnoop, .log), pcap, pcapng or PacketLogger (.pklg)
@@ -38,6 +40,9 @@ pub struct Global {
     /// Why the capture ended before the session, if it did.
     #[arg(skip)]
     pub capture_error: Arc<OnceLock<Error>>,
+    /// How the replay goes, when the adapter is a capture.
+    #[arg(skip)]
+    pub replay: Arc<OnceLock<ReplayProgress>>,
 }
 
 /// What `--capture` calls standard output.
@@ -106,7 +111,21 @@ impl Global {
             Some(error) => drop(self.capture_error.set(error)),
             None => {}
         }
-        result
+        match result {
+            Err(Failure::Interrupted | Failure::BrokenPipe) => result,
+            _ => self.replayed().and(result),
+        }
+    }
+
+    /// Whether the adapter is a capture, whose time is not that of the clock.
+    pub fn is_replay(&self) -> bool {
+        matches!(self.adapter, Some(AdapterSpec::Replay(_)))
+    }
+
+    /// A session on a capture that is over: it has failed when it was another than that of the capture.
+    fn replayed(&self) -> Result<(), Failure> {
+        let Some(progress) = self.replay.get() else { return Ok(()) };
+        progress.result().map(drop).map_err(|error| replay::failure("replaying the capture failed", &error))
     }
 
     /// Adds the capture; on standard output with who tells what becomes of it.
@@ -130,6 +149,18 @@ impl Global {
         };
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);
+        }
+        if let AdapterSpec::Replay(path) = &spec {
+            let transport = ReplayTransport::open(path).map_err(|error| replay::unreadable(path, &error))?;
+            let progress = self.replay.get_or_init(|| transport.progress());
+            let adapter = builder.open_replay(transport).await;
+            // Why the capture and the host disagree says more than that the controller cannot be used.
+            return adapter.map_err(|error| match progress.result() {
+                Err(difference @ (ReplayError::Differs(_) | ReplayError::NotSent { .. })) => {
+                    replay::failure("replaying the capture failed", &difference)
+                }
+                _ => error.into(),
+            });
         }
         Ok(builder.open(&spec.to_string()).await?)
     }

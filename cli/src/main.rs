@@ -14,6 +14,7 @@ mod live;
 mod notify;
 mod output;
 mod read;
+mod replay;
 mod scan;
 mod sim;
 mod stats;
@@ -61,6 +62,8 @@ enum Verb {
     Decode(decode::Args),
     /// Prints what a capture holds, in numbers
     Stats(stats::Args),
+    /// Feeds a capture to the host and compares what the host sends
+    Replay(replay::Args),
     /// Serves virtual controllers and devices to other hosts
     Sim(sim::Args),
 }
@@ -79,6 +82,7 @@ impl Verb {
             Self::Tour(_) => "tour",
             Self::Decode(_) => "decode",
             Self::Stats(_) => "stats",
+            Self::Replay(_) => "replay",
             Self::Sim(_) => "sim",
         }
     }
@@ -100,6 +104,7 @@ impl Verb {
             Self::Tour(args) => tour::run(global, args).await,
             Self::Decode(args) => decode::run(global, args).await,
             Self::Stats(args) => stats::run(global, args).await,
+            Self::Replay(args) => replay::run(global, args).await,
             Self::Sim(args) => sim::run(global, args).await,
         }
     }
@@ -113,7 +118,9 @@ fn main() -> ExitCode {
     }
     global.start_logging();
     let name = verb.name();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // In a replay time is that of the capture: the clock jumps whenever everybody waits.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().start_paused(global.is_replay()).build();
     let result = match &runtime {
         Ok(runtime) => runtime.block_on(verb.run(&global)),
         Err(error) => Err(io::Error::from(error.kind()).into()),

@@ -6,8 +6,9 @@ use crate::driver::{self, Destination, Failure, Message, Shared, Tap};
 use crate::gap::connect::ConnectOptions;
 use crate::hci::{ControllerInfo, Opcode};
 use crate::host::{Host, HostConfig, Output, ParameterPolicy, Request};
-use crate::transports::{AdapterSpec, AnyTransport, Transport};
-use crate::{Address, Instant};
+use crate::replay::ReplayTransport;
+use crate::transports::{AdapterSpec, AnyTransport, Transport, TransportError};
+use crate::{Address, BdAddr, Instant};
 use bytes::Bytes;
 use std::io::Write;
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ pub struct Adapter {
 pub struct AdapterBuilder {
     capture: Option<Result<Destination, UnknownFormat>>,
     seed: Option<[u8; 32]>,
+    random_address: Option<BdAddr>,
     mtu: Option<u16>,
     legacy_only: bool,
     parameter_policy: ParameterPolicy,
@@ -197,6 +199,12 @@ impl AdapterBuilder {
         self
     }
 
+    /// Our static random address, in place of the one that follows from the seed; its two upper bits have to be 11.
+    pub fn random_address(mut self, address: BdAddr) -> Self {
+        self.random_address = Some(address);
+        self
+    }
+
     /// Longest ATT PDU to offer, 23 to 517 (the default).
     pub fn mtu(mut self, mtu: u16) -> Self {
         self.mtu = Some(mtu);
@@ -230,9 +238,32 @@ impl AdapterBuilder {
                 let seed = self.seed.and_then(|seed| seed.first_chunk().copied());
                 self.open_with(crate::sim::demo(seed.map_or(0, u64::from_le_bytes))).await
             }
-            AdapterSpec::Replay(_) => Err(Error::unsupported(&spec, "replaying captures is not built yet")),
+            AdapterSpec::Replay(path) => {
+                let failed = |error| Error::Transport {
+                    operation: format!("opening {spec}"),
+                    source: TransportError::Custom(Arc::new(error)),
+                };
+                self.open_replay(ReplayTransport::open(path).map_err(failed)?).await
+            }
             _ => self.open_with(open(&spec).await?).await,
         }
+    }
+
+    /// Opens a capture; without a seed our random address is the one that the session of the capture had.
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with).
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the transport.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn open_replay(mut self, transport: ReplayTransport) -> Result<Adapter, Error> {
+        if self.seed.is_none() && self.random_address.is_none() {
+            self.random_address = transport.script().random_address();
+        }
+        self.open_with(transport).await
     }
 
     /// Opens whatever carries HCI packets.
@@ -263,6 +294,9 @@ impl AdapterBuilder {
             .parameter_policy(self.parameter_policy);
         if let Some(mtu) = self.mtu {
             config = config.mtu(mtu);
+        }
+        if let Some(address) = self.random_address {
+            config = config.random_address(address);
         }
         let host = Host::new(config, Instant::START);
         let (messages, inbox) = mpsc::unbounded_channel();

@@ -6,7 +6,7 @@ use crate::driver::{CaptureError, Failure};
 use crate::gatt::{GattError, LookupError};
 use crate::hci::{ErrorCode, Opcode};
 use crate::host::OpError;
-use crate::transports::{AdapterSpec, SpecError, TransportError};
+use crate::transports::{SpecError, TransportError};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -244,11 +244,6 @@ impl Error {
     /// A capture file whose name says no format.
     pub(crate) fn capture_name(unknown: &UnknownFormat) -> Self {
         Self::Invalid { operation: "capturing".to_owned(), cause: unknown.to_string() }
-    }
-
-    /// An adapter that this library opens in another way, or not at all.
-    pub(crate) fn unsupported(spec: &AdapterSpec, cause: &str) -> Self {
-        Self::Invalid { operation: format!("opening {spec}"), cause: cause.to_owned() }
     }
 }
 

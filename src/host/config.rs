@@ -44,6 +44,13 @@ impl HostConfig {
         }
     }
 
+    /// The seed that a number stands for, as `--seed` and the adapter's builder take it.
+    pub fn seeded(seed: u64) -> Self {
+        let mut octets = [0; 32];
+        octets[..8].copy_from_slice(&seed.to_le_bytes());
+        Self::new(octets)
+    }
+
     /// Our static random address, in place of the one that follows from the seed: its two upper bits have to be 11
     /// ([Vol 6] Part B, 1.3.2.1).
     pub fn random_address(mut self, address: BdAddr) -> Self {

@@ -56,6 +56,12 @@ impl Course {
         self.script.packets().get(self.sent)
     }
 
+    /// Why a host that sends nothing more has not done everything; `None` when it has.
+    pub(super) fn not_sent(&self, guessed: bool) -> Option<ReplayError> {
+        let wanted = self.wanted()?;
+        Some(ReplayError::NotSent { number: wanted.number, expected: wanted.packet.clone(), guessed })
+    }
+
     /// Where in the script that is.
     pub(super) fn position(&self) -> usize {
         self.sent

@@ -41,11 +41,15 @@ mod error;
 mod fields;
 mod infer;
 mod script;
+#[cfg(feature = "tokio")]
+mod transport;
 
 pub use diff::Difference;
 pub use error::ReplayError;
 pub use infer::{Replayed, run};
 pub use script::{Script, ScriptError, ScriptPacket};
+#[cfg(feature = "tokio")]
+pub use transport::{ReplayProgress, ReplayRx, ReplayTransport, ReplayTx};
 
 use crate::capture::Direction;
 use crate::gap::connect::ConnectOptions;
@@ -308,12 +312,7 @@ impl Replay {
 
     /// Nobody made the request that the capture's host sent its next packet for.
     fn not_sent(&self, guessed: bool) -> ReplayError {
-        match self.wanted() {
-            Some(wanted) => {
-                ReplayError::NotSent { number: wanted.number, expected: wanted.packet.clone(), guessed }
-            }
-            None => ReplayError::Early("the program does".to_owned()),
-        }
+        self.course.not_sent(guessed).unwrap_or_else(|| ReplayError::Early("the program does".to_owned()))
     }
 }
 

@@ -42,6 +42,9 @@ pub enum TransportError {
         /// Why not.
         reason: &'static str,
     },
+    /// A transport that is not of this crate failed in a way of its own.
+    #[error("{0}")]
+    Custom(Arc<dyn std::error::Error + Send + Sync>),
     /// The H4 stream is out of step.
     #[error(transparent)]
     Desync(#[from] Desync),

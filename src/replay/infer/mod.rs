@@ -20,7 +20,7 @@ use crate::hci::{
 };
 use crate::host::{self, ConnectionId, HostConfig, OpId, Output, Request};
 use crate::transports::{HciPacket, PacketIndicator};
-use crate::{Address, Instant};
+use crate::{Address, BdAddr, Instant};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -75,17 +75,32 @@ pub fn run(script: Script, config: HostConfig) -> Result<Replayed, ReplayError> 
 }
 
 impl Script {
+    /// The random address that the session's host had, first of all.
+    pub fn random_address(&self) -> Option<BdAddr> {
+        let commands = self.packets().iter().filter_map(|packet| command(&packet.packet));
+        let mut addresses = commands.filter_map(|command| match command {
+            Command::LeSetRandomAddress(LeSetRandomAddress { random_address }) => Some(random_address),
+            _ => None,
+        });
+        addresses.next()
+    }
+
     /// The configuration that a host needs to send what this one holds, as far as the packets show it: our random
     /// address, the longest ATT PDU, and whether extended commands are avoided. The seed is not in it.
     pub fn config(&self) -> HostConfig {
-        let mut config = HostConfig::new([0; 32]);
+        let config = HostConfig::new([0; 32]);
+        self.configure(match self.random_address() {
+            Some(address) => config.random_address(address),
+            None => config,
+        })
+    }
+
+    /// The same for a host whose seed is known: all but the random address, which follows from the seed.
+    pub fn configure(&self, mut config: HostConfig) -> HostConfig {
         let sent = || self.packets().iter().filter(|packet| is_sent(packet)).map(|packet| &packet.packet);
         let (mut legacy, mut extended) = (false, false);
         for command in sent().filter_map(command) {
             match command {
-                Command::LeSetRandomAddress(LeSetRandomAddress { random_address }) => {
-                    config = config.random_address(random_address);
-                }
                 Command::LeSetScanParameters(_) | Command::LeCreateConnection(_) => legacy = true,
                 Command::LeSetExtendedScanParameters(_) | Command::LeExtendedCreateConnection(_) => {
                     extended = true;
@@ -100,7 +115,10 @@ impl Script {
             [0x02, _, _, 7, 0, 3, 0, 4, 0, 0x02 | 0x03, low, high] => Some(u16::from_le_bytes([*low, *high])),
             _ => None,
         });
-        mtu.map_or(config.clone(), |mtu| config.mtu(mtu))
+        match mtu {
+            Some(mtu) => config.mtu(mtu),
+            None => config,
+        }
     }
 }
 

@@ -1,0 +1,66 @@
+//! `replay`: a capture fed to the host, and what the host sends compared with it. The requests are guessed from the
+//! packets, so it works for captures of unknown origin; nothing is opened and no time passes.
+
+use crate::failure::{Failure, Report};
+use crate::global::Global;
+use baretooth::ErrorKind;
+use baretooth::host::HostConfig;
+use baretooth::replay::{ReplayError, Script, ScriptError, run as replay};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Feeds a capture to the host and compares what the host sends.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The capture, in any format. The random address is taken from it, unless --seed says which the session had
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// A replay without a difference, in JSON.
+#[derive(Serialize)]
+struct Equal {
+    r#type: &'static str,
+    packets: usize,
+    sent: usize,
+    received: usize,
+    requests: usize,
+    seconds: f64,
+}
+
+pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
+    let script = Script::open(&args.file).map_err(|error| unreadable(&args.file, &error))?;
+    let config = match global.seed {
+        Some(seed) => script.configure(HostConfig::seeded(seed)),
+        None => script.config(),
+    };
+    let packets = script.packets().len();
+    let name = args.file.display();
+    let replayed = replay(script, config).map_err(|error| {
+        failure(&format!("{name}: the host of today does not repeat its {packets} packets"), &error)
+    })?;
+    let mut output = global.output();
+    let (sent, received, requests) = (replayed.sent, replayed.received, replayed.requests);
+    let seconds = replayed.time.as_secs_f64();
+    if output.is_json() {
+        output.object(&Equal { r#type: "replay", packets, sent, received, requests, seconds })?;
+    } else {
+        output.line(format_args!(
+            "{name}: all {packets} packets equal, {sent} sent and {received} received in {seconds:.6} s, for \
+             {requests} requests"
+        ))?;
+    }
+    output.flush()?;
+    Ok(())
+}
+
+/// A capture that cannot be replayed at all.
+pub fn unreadable(path: &Path, error: &ScriptError) -> Failure {
+    let message = format!("replaying {} failed: {error}", path.display());
+    Failure::Failed(Report { kind: "capture", message, ..Report::default() })
+}
+
+/// A replay that ended before its capture.
+pub fn failure(what: &str, error: &ReplayError) -> Failure {
+    Failure::new(ErrorKind::Transport, format!("{what}: {error}"))
+}
