@@ -7,5 +7,6 @@ mod connect;
 mod line;
 mod lost;
 mod notify;
+mod replay;
 mod scan;
 mod values;

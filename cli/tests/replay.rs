@@ -1,0 +1,148 @@
+//! Captures of the real program, replayed to it: the same verb on the capture, and the verb that guesses.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const STRAP: &str = "C0:BA:E7:70:00:01/random";
+const THERMOMETER: &str = "C0:BA:E7:70:00:02/random";
+const NOBODY: &str = "C0:00:00:00:00:09/random";
+const LOG: &str = "ba8e7007-0001-4000-8000-000000000001";
+
+/// A folder of this test alone, gone when it is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("baretooth-replay-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder for temporary files");
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("a path of characters").to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn run(words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_baretooth"));
+    command.env_remove("BARETOOTH_ADAPTER").env_remove("BARETOOTH_CAPTURE").args(words);
+    command.stdin(Stdio::null()).output().expect("the program starts")
+}
+
+fn project_capture(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("cli is in the project");
+    root.join("captures").join(name).to_str().expect("a path of characters").to_owned()
+}
+
+fn message(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn each_verb_says_the_same_on_its_capture_as_on_the_radio() {
+    let folder = Folder::new("verbs");
+    let verbs: &[&[&str]] = &[
+        &["scan", "--timeout", "1"],
+        &["scan", "--timeout", "0.5", "--passive"],
+        &["gatt", STRAP],
+        &["read", STRAP, "2a19"],
+        // Refused: the capture says so again, and with the same status.
+        &["read", STRAP, "2a37"],
+        &["read", THERMOMETER, LOG],
+        &["write", THERMOMETER, LOG, "010203"],
+        &["notify", STRAP, "2a37", "--count", "2"],
+        // Indications, each confirmed.
+        &["notify", THERMOMETER, "2a1c", "--count", "1"],
+        // Nobody there: the time that it takes is that of the capture.
+        &["read", NOBODY, "2a19", "--connect-timeout", "1"],
+    ];
+    for (n, verb) in verbs.iter().enumerate() {
+        let capture = folder.file(&format!("{n}.btsnoop"));
+        let recorded = run(&[&["-a", "sim", "--seed", "5", "--capture", &capture], *verb].concat());
+        let replayed = run(&[&["-a", &format!("replay:{capture}"), "--seed", "5"], *verb].concat());
+        assert_eq!(replayed.status, recorded.status, "{verb:?}: {}", message(&replayed));
+        assert_ne!(recorded.status.code(), Some(2), "{verb:?}: {}", message(&recorded));
+        assert_eq!(replayed.stdout, recorded.stdout, "{verb:?}");
+        assert_eq!(message(&replayed), message(&recorded), "{verb:?}");
+        // Nobody says what the verb was: every packet has its request all the same.
+        for seed in [&["--seed", "5"][..], &[]] {
+            let guessed = run(&[&["replay", &capture], seed].concat());
+            assert!(guessed.status.success(), "{verb:?} {seed:?}: {}", message(&guessed));
+        }
+    }
+}
+
+#[test]
+fn the_tour_replays_bit_for_bit() {
+    let folder = Folder::new("tour");
+    let capture = folder.file("tour.btsnoop");
+    assert!(run(&["tour", "--capture", &capture]).status.success());
+    let replayed = run(&["--json", "replay", &capture]);
+    assert!(replayed.status.success(), "{}", message(&replayed));
+    let told: Value = serde_json::from_slice(&replayed.stdout).expect("one JSON object");
+    assert_eq!(told["type"], "replay");
+    assert_eq!(
+        told["packets"].as_u64(),
+        Some(told["sent"].as_u64().unwrap() + told["received"].as_u64().unwrap())
+    );
+    assert!(told["requests"].as_u64() > Some(40), "{told}");
+}
+
+#[test]
+fn another_request_than_that_of_the_capture_fails_with_the_packet_and_the_field() {
+    let folder = Folder::new("different");
+    let capture = folder.file("read.btsnoop");
+    assert!(
+        run(&["-a", "sim", "--seed", "5", "--capture", &capture, "read", STRAP, "2a19"]).status.success()
+    );
+    let adapter = format!("replay:{capture}");
+    let cases: [(&[&str], &str); 3] = [
+        (&["--seed", "6", "read", STRAP, "2a19"], "first difference: random_address: "),
+        (
+            &["--seed", "5", "read", THERMOMETER, "2a19"],
+            "first difference: peer_address: C0:BA:E7:70:00:01 expected",
+        ),
+        (&["--seed", "5", "info"], "the host does not send packet "),
+    ];
+    for (words, expected) in cases {
+        let replayed = run(&[&["-a", adapter.as_str()], words].concat());
+        let told = message(&replayed);
+        assert_eq!(replayed.status.code(), Some(1), "{words:?}: {told}");
+        assert!(told.contains(expected), "{words:?}: {told}");
+        assert!(told.contains("packet "), "{words:?}: {told}");
+    }
+}
+
+#[test]
+fn a_session_that_waits_for_more_than_the_capture_holds_ends() {
+    // Beats without end, of which the capture holds a few. A minute of them takes no time.
+    let capture = project_capture("heart_rate.btsnoop");
+    let begun = Instant::now();
+    let replayed = run(&["-a", &format!("replay:{capture}"), "scan"]);
+    assert_eq!(replayed.status.code(), Some(1));
+    assert!(message(&replayed).contains("the host does not send packet"), "{}", message(&replayed));
+    assert!(begun.elapsed() < Duration::from_secs(20), "the time of the capture is not that of the clock");
+}
+
+#[test]
+fn what_is_no_capture_is_refused() {
+    for (words, kind) in [
+        (vec!["--json", "replay", "no-such-file"], "capture"),
+        (vec!["--json", "-a", "replay:no-such-file", "info"], "capture"),
+    ] {
+        let refused = run(&words);
+        assert_eq!(refused.status.code(), Some(1));
+        let error: Value = serde_json::from_slice(&refused.stderr).expect("one JSON object");
+        assert_eq!(error["kind"], kind);
+        let text = error["message"].as_str().unwrap();
+        assert!(text.starts_with("replaying no-such-file failed: no-such-file cannot be opened"), "{text}");
+    }
+}
