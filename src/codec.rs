@@ -7,8 +7,10 @@
 mod list;
 mod macros;
 pub mod show;
+mod walk;
 
 pub use list::{List, Tail};
+pub use walk::{Sort, Walk};
 
 use self::show::Show;
 use crate::BdAddr;
@@ -23,6 +25,8 @@ pub type Parsed<'a, T> = IResult<&'a [u8], T>;
 
 /// A value with a place on the wire.
 pub trait Field<'a>: Sized {
+    /// What it is on the wire.
+    const SORT: Sort = Sort::Octets;
     /// Takes the value off the front of `input`.
     ///
     /// # Errors
@@ -32,6 +36,14 @@ pub trait Field<'a>: Sized {
     fn emit(&self, out: &mut BytesMut);
     /// Says what the value is made of; key material says only that it is there.
     fn show(&self, to: &mut dyn Show);
+    /// Gives the octets that the value has at the front of `input` to `to`, field by field; `name` is what it is called
+    /// where it stands. What is left comes back, or `None` when the octets end before the value does.
+    fn walk(name: &'static str, input: &'a [u8], to: &mut dyn Walk<'a>) -> Option<&'a [u8]> {
+        let (rest, _) = Self::parse(input).ok()?;
+        let (octets, rest) = input.split_at(input.len() - rest.len());
+        to.field(name, Self::SORT, octets);
+        Some(rest)
+    }
 }
 
 /// Where and in what the octets stopped making sense.
@@ -91,6 +103,7 @@ impl fmt::Display for Hex<'_> {
 macro_rules! integers {
     ($($integer:ty, $parse:ident, $put:ident;)*) => { $(
         impl<'a> Field<'a> for $integer {
+            const SORT: Sort = Sort::Number;
             #[inline]
             fn parse(input: &'a [u8]) -> Parsed<'a, Self> { $parse(input) }
             fn emit(&self, out: &mut BytesMut) { out.$put(*self) }
@@ -108,6 +121,7 @@ integers! {
 
 /// Eight octets are a mask or a random number wherever they stand: nobody counts with them.
 impl<'a> Field<'a> for u64 {
+    const SORT: Sort = Sort::Number;
     #[inline]
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         le_u64(input)
@@ -131,6 +145,7 @@ impl From<U24> for u32 {
 }
 
 impl<'a> Field<'a> for U24 {
+    const SORT: Sort = Sort::Number;
     #[inline]
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         le_u24(input).map(|(rest, n)| (rest, Self(n)))
@@ -166,6 +181,7 @@ impl<T> From<T> for HexInt<T> {
 }
 
 impl<'a, T: Field<'a> + Copy + Into<u64>> Field<'a> for HexInt<T> {
+    const SORT: Sort = Sort::Number;
     #[inline]
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         T::parse(input).map(|(rest, n)| (rest, Self(n)))
@@ -179,6 +195,7 @@ impl<'a, T: Field<'a> + Copy + Into<u64>> Field<'a> for HexInt<T> {
 }
 
 impl<'a> Field<'a> for BdAddr {
+    const SORT: Sort = Sort::Address;
     #[inline]
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         <[u8; 6]>::parse(input).map(|(rest, octets)| (rest, Self(octets)))
@@ -233,6 +250,7 @@ impl<const N: usize> fmt::Debug for Secret<'_, N> {
 }
 
 impl<'a, const N: usize> Field<'a> for Secret<'a, N> {
+    const SORT: Sort = Sort::Secret;
     #[inline]
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         <&[u8; N]>::parse(input).map(|(rest, octets)| (rest, Self(octets)))
@@ -272,6 +290,12 @@ impl<'a, const MAX: usize> Field<'a> for Prefixed<'a, MAX> {
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         let (rest, length) = le_u8(input)?;
         take(length)(rest).map(|(rest, octets)| (rest, Self(octets)))
+    }
+    fn walk(name: &'static str, input: &'a [u8], to: &mut dyn Walk<'a>) -> Option<&'a [u8]> {
+        let (rest, Self(octets)) = Self::parse(input).ok()?;
+        to.field(name, Sort::Number, input.get(..1)?);
+        to.field(name, Sort::Octets, octets);
+        Some(rest)
     }
     fn emit(&self, out: &mut BytesMut) {
         // At most 255 by both ways of making one.

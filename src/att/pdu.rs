@@ -2,7 +2,7 @@
 
 use crate::att::AttError;
 use crate::codec::show::{Show, View};
-use crate::codec::{Field, HexInt, ParseError, Rest, Tail};
+use crate::codec::{Field, HexInt, ParseError, Rest, Sort, Tail, Walk};
 use crate::{Uuid, assigned};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
@@ -27,6 +27,12 @@ impl<'a> Field<'a> for LengthValue<'a> {
         let (rest, length) = u16::parse(input)?;
         let (value, rest) = rest.split_at(rest.len().min(usize::from(length)));
         Ok((rest, Self { length, value: Rest(value) }))
+    }
+    fn walk(name: &'static str, input: &'a [u8], to: &mut dyn Walk<'a>) -> Option<&'a [u8]> {
+        let (rest, this) = Self::parse(input).ok()?;
+        to.field(name, Sort::Number, input.get(..2)?);
+        to.field(name, Sort::Octets, this.value.0);
+        Some(rest)
     }
     fn emit(&self, out: &mut BytesMut) {
         self.length.emit(out);

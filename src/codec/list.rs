@@ -4,7 +4,7 @@
 //! so one lying count or length costs only what stands behind it.
 
 use super::show::{ListHead, Show};
-use super::{Field, Parsed, malformed};
+use super::{Field, Parsed, Sort, Walk, malformed};
 use bytes::{BufMut, BytesMut};
 use std::fmt;
 
@@ -111,6 +111,13 @@ impl<'a, T: Field<'a> + Copy, const PER_BIT: bool> Field<'a> for List<'a, T, PER
         let mask = PER_BIT.then_some(self.lead);
         show_items(to, ListHead { mask, announced: Some(self.announced()) }, self.iter());
     }
+    fn walk(name: &'static str, input: &'a [u8], to: &mut dyn Walk<'a>) -> Option<&'a [u8]> {
+        let (_, list) = Self::parse(input).ok()?;
+        let (lead, octets) = input.split_at_checked(1)?;
+        to.field(name, Sort::Number, lead);
+        walk_items::<T>(name, octets, list.announced(), to);
+        Some(&[])
+    }
 }
 
 impl<'a, T: Field<'a>> Items<'a, T> {
@@ -151,6 +158,21 @@ impl<'a, T: Field<'a> + Copy> Field<'a> for Tail<'a, T> {
     }
     fn show(&self, to: &mut dyn Show) {
         show_items(to, ListHead::default(), self.iter());
+    }
+    fn walk(name: &'static str, input: &'a [u8], to: &mut dyn Walk<'a>) -> Option<&'a [u8]> {
+        walk_items::<T>(name, input, usize::MAX, to);
+        Some(&[])
+    }
+}
+
+/// At most so many groups, to the end of the octets.
+fn walk_items<'a, T: Field<'a>>(name: &'static str, octets: &'a [u8], most: usize, to: &mut dyn Walk<'a>) {
+    let mut left = octets;
+    for _ in 0..most {
+        match T::walk(name, left, to) {
+            Some(rest) if rest.len() < left.len() => left = rest,
+            _ => return,
+        }
     }
 }
 

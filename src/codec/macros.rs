@@ -47,6 +47,14 @@ macro_rules! layout {
                 self.show_fields(to);
                 to.end();
             }
+            fn walk(
+                _name: &'static str,
+                input: &$life [u8],
+                _to: &mut dyn $crate::codec::Walk<$life>,
+            ) -> Option<&$life [u8]> {
+                $(let input = <$type as $crate::codec::Field>::walk(stringify!($field), input, _to)?;)*
+                Some(input)
+            }
         }
     };
 }
@@ -55,8 +63,9 @@ macro_rules! layout {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! number_field {
-    ($name:ident($int:ty), $show:expr) => {
+    ($name:ident($int:ty) is $sort:ident, $show:expr) => {
         impl<'a> $crate::codec::Field<'a> for $name {
+            const SORT: $crate::codec::Sort = $crate::codec::Sort::$sort;
             #[inline]
             fn parse(input: &'a [u8]) -> $crate::codec::Parsed<'a, Self> {
                 <$int as $crate::codec::Field>::parse(input).map(|(rest, n)| (rest, Self(n)))
@@ -70,6 +79,7 @@ macro_rules! number_field {
             }
         }
     };
+    ($name:ident($int:ty), $show:expr) => { $crate::number_field!($name($int) is Number, $show); };
 }
 
 /// A number of the protocol of which some values have names. Every value is valid: what is not named is
@@ -170,6 +180,15 @@ macro_rules! coded_table {
                 match code {
                     $($code => $crate::codec::$extent($text, parameters).map(Self::$name),)*
                     _ => Ok(Self::Unknown { code, parameters }),
+                }
+            }
+
+            /// Gives the parameters that stand behind a code to `to`, field by field, as far as they follow the
+            /// layout; of a code that is not in the table nothing.
+            pub fn walk(code: u8, parameters: &'a [u8], to: &mut dyn $crate::codec::Walk<'a>) {
+                match code {
+                    $($code => { <$name as $crate::codec::Field>::walk($text, parameters, to); })*
+                    _ => {}
                 }
             }
 

@@ -1,7 +1,7 @@
 //! HCI commands ([Vol 4] Part E, 5.4.1): one row of `command/table.rs` declares each.
 
 use crate::codec::show::{self, Show, Units};
-use crate::codec::{Field, ParseError, parse_front, whole};
+use crate::codec::{Field, ParseError, Walk, parse_front, whole};
 use crate::hci::meanings::ScanType;
 use crate::hci::{ConnectionHandle, ErrorCode};
 use crate::layout;
@@ -177,6 +177,15 @@ macro_rules! hci_commands {
                 }
             }
 
+            /// Gives parameters to `to`, field by field, as far as they follow the command's layout; those of a
+            /// command that is not in the table not at all.
+            pub fn walk(opcode: Opcode, parameters: &'a [u8], to: &mut dyn Walk<'a>) {
+                match opcode.0 {
+                    $($opcode => { <$name as Field>::walk($text, parameters, to); })*
+                    _ => {}
+                }
+            }
+
             /// Its opcode.
             pub fn opcode(&self) -> Opcode {
                 match self {
@@ -229,6 +238,16 @@ macro_rules! hci_commands {
                 match self.0 {
                     $($opcode => show_return::<hci_commands!(@return '_ $return)>(octets, to),)*
                     _ => show_octets(octets, to),
+                }
+            }
+
+            /// Gives return parameters to `to`, as [`Command::walk`] does with parameters.
+            pub fn walk_return<'a>(self, octets: &'a [u8], to: &mut dyn Walk<'a>) {
+                match self.0 {
+                    $($opcode => {
+                        <hci_commands!(@return 'a $return) as Field>::walk($text, octets, to);
+                    })*
+                    _ => {}
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::BdAddr;
 use crate::codec::show::{Advertising, Show, Units};
-use crate::codec::{Field, Parsed, Prefixed};
+use crate::codec::{Field, Parsed, Prefixed, Sort, Walk};
 use crate::hci::meanings::{AdvertisingEventType, DataStatus, ExtendedEventType};
 use crate::hci::{AddressType, Phy};
 use crate::layout;
@@ -101,6 +101,12 @@ impl<'a> Field<'a> for LeEvent<'a> {
             Ok(event) => Ok((&[], event)),
             Err(error) => crate::codec::malformed(parameters.get(error.offset..).unwrap_or_default()),
         }
+    }
+    fn walk(_name: &'static str, input: &'a [u8], to: &mut dyn Walk<'a>) -> Option<&'a [u8]> {
+        let (code, parameters) = input.split_at_checked(1)?;
+        to.field("subevent_code", Sort::Number, code);
+        Self::walk(*code.first()?, parameters, to);
+        Some(&[])
     }
     fn emit(&self, out: &mut BytesMut) {
         self.code().emit(out);

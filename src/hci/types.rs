@@ -20,7 +20,7 @@ impl fmt::Debug for ConnectionHandle {
     }
 }
 
-crate::number_field!(ConnectionHandle(u16), |it, to| to.hex(it.0.into(), 2));
+crate::number_field!(ConnectionHandle(u16) is Link, |it, to| to.hex(it.0.into(), 2));
 
 open_enum! {
     /// Our role on a link.
