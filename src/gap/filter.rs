@@ -147,7 +147,7 @@ fn either(report: &Report, device: &Device, holds: impl Fn(AdvertisingData<'_>) 
 
 /// A text with wildcards.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Glob(Vec<Token>);
+pub(crate) struct Glob(Vec<Token>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token {
@@ -159,7 +159,7 @@ enum Token {
 }
 
 impl Glob {
-    fn new(pattern: &str) -> Self {
+    pub(crate) fn new(pattern: &str) -> Self {
         let mut tokens = Vec::new();
         let mut characters = pattern.chars();
         while let Some(character) = characters.next() {
@@ -178,7 +178,7 @@ impl Glob {
     }
 
     /// Goes back to the last `*` only, which is enough, so the time is at most pattern times text.
-    fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         let (mut tokens, mut text) = (&self.0[..], text.chars());
         // What is left to match behind the last run, and the text that the run may begin to swallow.
         let mut retry = None;

@@ -4,7 +4,7 @@ use crate::BdAddr;
 use crate::codec::show::{Advertising, Show, Units};
 use crate::codec::{Field, Parsed, Prefixed, Sort, Walk};
 use crate::hci::meanings::{AdvertisingEventType, DataStatus, ExtendedEventType};
-use crate::hci::{AddressType, Phy};
+use crate::hci::{AddressType, Opcode, Phy};
 use crate::layout;
 use crate::transports::{HciPacket, PacketError};
 use bytes::BytesMut;
@@ -47,6 +47,23 @@ layout! {
 
 mod table;
 pub use table::*;
+
+impl<'a> Event<'a> {
+    /// As [`walk`](Self::walk), and what a command returned by that command's layout.
+    pub(crate) fn walk_with_return(code: u8, parameters: &'a [u8], to: &mut dyn Walk<'a>) {
+        match parameters {
+            [_, a, b, ..] if code == COMMAND_COMPLETE => {
+                let (head, returned) = parameters.split_at(3);
+                Self::walk(code, head, to);
+                Opcode(u16::from_le_bytes([*a, *b])).walk_return(returned, to);
+            }
+            _ => Self::walk(code, parameters, to),
+        }
+    }
+}
+
+/// [Vol 4] Part E, 7.7.14.
+const COMMAND_COMPLETE: u8 = 0x0E;
 
 impl Event<'_> {
     /// The packet a controller sends.
