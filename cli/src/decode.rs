@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Report};
 use crate::global::Global;
 use crate::output::Output;
-use baretooth::capture::Reader;
+use baretooth::capture::{Filter, Reader};
 use baretooth::capture::dissect::Dissector;
 use std::fmt::Display;
 use std::fs::File;
@@ -16,7 +16,29 @@ pub struct Args {
     /// The capture, in btsnoop format; - is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Prints only packets like this
+    #[arg(long, value_name = "EXPR", long_help = FILTER)]
+    filter: Option<Filter>,
 }
+
+/// What `--filter` takes, here and in other verbs.
+pub const FILTER: &str = "\
+Prints only packets like this: conditions joined by and, or, not and parentheses. Of several values with commas
+between, one is enough.
+
+  handle=0x0040              data of this link, and commands and events that name it
+  address=C0:BA:E7:70:00:01  data of links to this device, and what names it or such a link
+  layer=att,smp              att, smp, l2cap, adv, command, event, hci, acl, sco, iso, note
+  time=1.5..2.75             seconds since the first record; 1.5.. and ..2.75 too
+  attribute=0x0012           ATT PDUs that name this attribute, and answers to those
+  name=LE_Set*               commands and what answers them, events and PDUs; * is any text
+  direction=sent             sent by the host, or received
+  adapter=0                  one of several adapters in the capture
+
+Examples:
+  --filter layer=att
+  --filter 'address=C0:BA:E7:70:00:01 and not layer=adv'
+  --filter '(layer=smp or name=*Encrypt*) and time=10..20'";
 
 pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let mut output = global.output();
@@ -27,10 +49,10 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     };
     let name = args.file.display();
     let result = if args.file.as_os_str() == "-" {
-        decode(std::io::stdin().lock(), &name, detail, &mut output)
+        decode(std::io::stdin().lock(), &name, detail, args.filter, &mut output)
     } else {
         let file = File::open(&args.file).map_err(|error| unreadable(&name, &error))?;
-        decode(file, &name, detail, &mut output)
+        decode(file, &name, detail, args.filter, &mut output)
     };
     // What was read before an error is worth seeing.
     output.flush()?;
@@ -46,13 +68,22 @@ enum Detail {
 }
 
 /// Prints packets as they are read: the memory does not grow with the capture.
-fn decode(from: impl Read, name: &impl Display, detail: Detail, output: &mut Output) -> Result<(), Failure> {
+fn decode(
+    from: impl Read,
+    name: &impl Display,
+    detail: Detail,
+    mut filter: Option<Filter>,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let mut reader = Reader::new(from).map_err(|error| unreadable(name, &error))?;
     let mut dissector = Dissector::default();
     let (mut first, mut text) = (None, Vec::new());
     while let Some(record) = reader.read().map_err(|error| unreadable(name, &error))? {
         let first = *first.get_or_insert(record.time);
         let packet = dissector.read(&record);
+        if filter.as_mut().is_some_and(|filter| !filter.matches(&packet)) {
+            continue;
+        }
         text.clear();
         match detail {
             Detail::Json => packet.write_json(first, &mut text),

@@ -6,7 +6,9 @@
 mod btsnoop;
 pub mod dissect;
 mod fields;
+mod filter;
 mod format;
+mod hold;
 mod identify;
 mod monitor;
 mod packet_logger;
@@ -15,14 +17,17 @@ mod pcap;
 mod pcapng;
 mod reader;
 mod record;
+mod select;
 mod source;
 pub mod stats;
 mod time;
 mod writer;
 
+pub use filter::{Elapsed, ElapsedError, Filter, FilterError};
 pub use format::{Container, Format, ImpossibleFormat, Link, UnknownFormat};
 pub use reader::{Ending, ReadError, Reader};
 pub use record::{Direction, Kind, Record};
+pub use select::Selection;
 pub use stats::Statistics;
 pub use time::Timestamp;
 pub use writer::{LeftOut, Writer};
