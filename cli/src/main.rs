@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod adapters;
+mod convert;
 mod decode;
 mod failure;
 mod gatt;
@@ -64,6 +65,8 @@ enum Verb {
     Stats(stats::Args),
     /// Feeds a capture to the host and compares what the host sends
     Replay(replay::Args),
+    /// Writes a capture in another format, all of it or a part
+    Convert(convert::Args),
     /// Serves virtual controllers and devices to other hosts
     Sim(sim::Args),
 }
@@ -83,6 +86,7 @@ impl Verb {
             Self::Decode(_) => "decode",
             Self::Stats(_) => "stats",
             Self::Replay(_) => "replay",
+            Self::Convert(_) => "convert",
             Self::Sim(_) => "sim",
         }
     }
@@ -105,6 +109,7 @@ impl Verb {
             Self::Decode(args) => decode::run(global, args).await,
             Self::Stats(args) => stats::run(global, args).await,
             Self::Replay(args) => replay::run(global, args).await,
+            Self::Convert(args) => convert::run(global, args).await,
             Self::Sim(args) => sim::run(global, args).await,
         }
     }

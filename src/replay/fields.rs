@@ -104,6 +104,9 @@ impl Show for Fields {
     fn named(&mut self, value: u64, octets: usize, name: Option<&str>) {
         self.leaf(|line| line.named(value, octets, name));
     }
+    fn labelled(&mut self, value: u64, octets: Option<usize>, meaning: Option<&str>) {
+        self.leaf(|line| line.labelled(value, octets, meaning));
+    }
     fn bits(&mut self, value: u64, octets: usize, names: &[&str]) {
         self.leaf(|line| line.bits(value, octets, names));
     }
