@@ -95,8 +95,11 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     };
     let job = args.clone();
     // Reading and writing block; an interrupt has to be heard all the same, so that nothing is left behind.
-    let work = tokio::task::spawn_blocking(move || convert(&job, format, to));
-    let summary = or_interrupted(async { work.await.map_err(io::Error::from)? }).await?;
+    let work = async {
+        let work = tokio::task::spawn_blocking(move || convert(&job, format, to));
+        work.await.map_err(io::Error::from)?
+    };
+    let summary = or_interrupted(work).await?;
     if let Some(part) = part {
         part.keep()?;
     }
@@ -143,6 +146,7 @@ fn convert(args: &Args, format: Format, to: impl Write) -> Result<Summary, Failu
         copy.write_selected(selection).map_err(|error| unwritable(args, error))?;
     }
     copy.writer.flush().map_err(|error| unwritable(args, error))?;
+    copy.summary.ended(&reader);
     Ok(copy.summary)
 }
 
@@ -203,7 +207,7 @@ fn format(args: &Args) -> Result<Format, Failure> {
         Form::Monitor => Link::Monitor,
         Form::H1 => Link::H1,
     };
-    Ok(Format { link, ..format })
+    format.with_link(link).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 fn is_standard(path: &Path) -> bool {

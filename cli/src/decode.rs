@@ -3,8 +3,8 @@
 use crate::failure::{Failure, Report};
 use crate::global::Global;
 use crate::output::Output;
-use baretooth::capture::{Filter, Reader};
 use baretooth::capture::dissect::Dissector;
+use baretooth::capture::{Filter, Reader};
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;

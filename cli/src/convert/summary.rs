@@ -1,8 +1,9 @@
 //! What a conversion did, and what could not come along.
 
-use baretooth::capture::{Format, LeftOut, Record};
+use baretooth::capture::{Ending, Format, LeftOut, Reader, Record};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 /// Counts of one conversion.
@@ -12,7 +13,14 @@ pub struct Summary {
     to: Format,
     read: u64,
     written: u64,
+    /// Records that the input has only the front of.
     cut: u64,
+    /// Octets of a last record that is not whole.
+    rest: usize,
+    /// Records of the input that hold no HCI.
+    skipped: u64,
+    /// Packets that the input says it lost.
+    lost: u64,
     left_out: BTreeMap<LeftOut, u64>,
 }
 
@@ -27,12 +35,16 @@ pub struct Json {
     read: u64,
     written: u64,
     cut_records: u64,
+    cut_off_octets: usize,
+    skipped_records: u64,
+    lost_packets: u64,
     left_out: BTreeMap<&'static str, u64>,
 }
 
 impl Summary {
     pub fn new(from: Format, to: Format) -> Self {
-        Self { from, to, read: 0, written: 0, cut: 0, left_out: BTreeMap::new() }
+        let left_out = BTreeMap::new();
+        Self { from, to, read: 0, written: 0, cut: 0, rest: 0, skipped: 0, lost: 0, left_out }
     }
 
     /// A record was read.
@@ -49,15 +61,32 @@ impl Summary {
         }
     }
 
+    /// The input ended.
+    pub fn ended<R: Read>(&mut self, reader: &Reader<R>) {
+        (self.skipped, self.lost) = (reader.skipped(), reader.dropped());
+        if let Some(Ending::CutOff(octets)) = reader.ending() {
+            self.rest = octets;
+        }
+    }
+
     /// For people.
     pub fn lines(&self) -> Vec<String> {
-        let Self { from, to, read, written, cut, left_out } = self;
+        let Self { from, to, read, written, cut, rest, skipped, lost, left_out } = self;
         let mut lines = vec![format!("{written} of {} from {from} to {to}", records(*read))];
         if *cut > 0 {
-            lines.push(format!("{} cut short already in the input", records_were(*cut)));
+            lines.push(format!("the input has only the front of {}", records(*cut)));
+        }
+        if *rest > 0 {
+            lines.push(format!("the input ends in the middle of a record: left out, {rest} octets"));
+        }
+        if *skipped > 0 {
+            lines.push(format!("the input has {} without HCI: left out", records(*skipped)));
+        }
+        if *lost > 0 {
+            lines.push(format!("the input says that {lost} more packets were lost when it was written"));
         }
         for (what, count) in left_out {
-            lines.push(format!("{to} cannot hold {} {}", words(*what).1, records(*count)));
+            lines.push(format!("{to} cannot hold {}{}", words(*what).1, records(*count)));
         }
         lines
     }
@@ -73,6 +102,9 @@ impl Summary {
             read: self.read,
             written: self.written,
             cut_records: self.cut,
+            cut_off_octets: self.rest,
+            skipped_records: self.skipped,
+            lost_packets: self.lost,
             left_out: self.left_out.iter().map(|(what, count)| (words(*what).0, *count)).collect(),
         }
     }
@@ -81,20 +113,18 @@ impl Summary {
 /// What is left out, for programs and, before how many records, for people.
 fn words(what: LeftOut) -> (&'static str, &'static str) {
     match what {
-        LeftOut::Record => ("record", "what is no packet: left out"),
-        LeftOut::Adapter => ("adapter", "the adapter of"),
-        LeftOut::Direction => ("direction", "the direction of"),
-        LeftOut::OriginalLength => ("original_length", "the length before the cut of"),
-        LeftOut::Nanoseconds => ("nanoseconds", "the nanoseconds in the time of"),
-        LeftOut::Comments => ("comments", "the comments of"),
-        _ => ("other", "something of"),
+        LeftOut::Record => ("record", ""),
+        LeftOut::Adapter => ("adapter", "the adapter of "),
+        LeftOut::Direction => ("direction", "the direction of "),
+        LeftOut::OriginalLength => ("original_length", "the length before it was cut of "),
+        LeftOut::Nanoseconds => ("nanoseconds", "the nanoseconds in the time of "),
+        LeftOut::Time => ("time", "the time of "),
+        LeftOut::Kind => ("kind", "the kind of "),
+        LeftOut::Comments => ("comments", "all comments of "),
+        _ => ("other", "something of "),
     }
 }
 
 fn records(count: u64) -> String {
     format!("{count} {}", if count == 1 { "record" } else { "records" })
-}
-
-fn records_were(count: u64) -> String {
-    format!("{} {}", records(count), if count == 1 { "was" } else { "were" })
 }
