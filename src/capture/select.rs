@@ -62,7 +62,9 @@ impl Selection {
 fn join(hold: &mut Hold<bool>, numbers: &[u64]) {
     let passes = numbers.iter().any(|&number| hold.get_mut(number).is_some_and(|(_, passes)| *passes));
     for &number in numbers {
-        hold.get_mut(number).map(|(_, of)| *of = passes);
+        if let Some((_, of)) = hold.get_mut(number) {
+            *of = passes;
+        }
     }
 }
 
