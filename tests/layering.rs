@@ -29,6 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "att",
             "smp",
             "gap::advertising_data",
+            "gap::filter::Glob",
             "gatt::Properties",
             "gatt::PRIMARY_SERVICE",
             "gatt::INCLUDE",

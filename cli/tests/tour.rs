@@ -111,7 +111,7 @@ const GOLDEN: [&str; 4] = [
     "     1     0.000000 → Reset",
     "     2     0.000250 ← Command Complete Reset ncmd=1 status=Success",
     "     3     1.500000 → ACL 0x0040 ATT_READ_REQ 0x0003",
-    "     4     1.515001 ← ACL 0x0040 ATT_READ_RSP of 0x0003 57",
+    "     4     1.515001 ← ACL 0x0040 ATT_READ_RSP of 0x0003 → 57, 15 ms",
 ];
 
 #[test]
@@ -126,13 +126,24 @@ fn a_capture_in_json_is_one_object_per_packet() {
     let output = run(&["decode", "--json", &saved("json.btsnoop", &small_capture())]);
     let text = stdout(&output);
     let last = text.lines().nth(3).expect("four packets");
-    assert_eq!(
-        serde_json::from_str::<serde_json::Value>(last).expect("JSON"),
-        serde_json::json!({
-            "type": "packet", "number": 4, "time": 1.515001, "direction": "received", "kind": "acl",
-            "text": "ACL 0x0040 ATT_READ_RSP of 0x0003 57",
-        })
-    );
+    let packet = serde_json::from_str::<serde_json::Value>(last).expect("JSON");
+    let expected = serde_json::json!({
+        "type": "packet", "number": 4, "time": 1.515001, "timestamp": 2.515001, "direction": "received", "kind": "acl",
+        "text": "ACL 0x0040 ATT_READ_RSP of 0x0003 → 57, 15 ms",
+        "answers": {"packet": 3, "after_us": 15001, "attribute_handle": 3},
+    });
+    for (key, value) in expected.as_object().expect("an object") {
+        assert_eq!(&packet[key], value, "{key}");
+    }
+    assert_eq!(packet["att"]["attribute_value"], "57");
+}
+
+#[test]
+fn every_field_of_a_packet_is_shown_when_asked() {
+    let output = run(&["decode", "-v", &saved("fields.btsnoop", &small_capture())]);
+    let text = stdout(&output);
+    assert!(text.starts_with(&format!("{}\n          command: Reset (0x0C03)\n", GOLDEN[0])), "{text}");
+    assert!(text.contains("\n            attribute_value: 57\n"), "{text}");
 }
 
 #[test]
@@ -140,6 +151,7 @@ fn a_capture_that_was_cut_off_is_decoded_as_far_as_it_goes() {
     let whole = small_capture();
     let output = run(&["decode", &saved("cut.btsnoop", &whole[..whole.len() - 5])]);
     assert_eq!(stdout(&output).lines().collect::<Vec<_>>(), GOLDEN[..3]);
+    assert!(stderr(&output).contains("ends in the middle of a record"), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(0));
 }
 
