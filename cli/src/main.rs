@@ -93,7 +93,12 @@ impl Verb {
 
     /// Whether it opens an adapter, and so has something to capture.
     fn has_session(&self) -> bool {
-        !matches!(self, Self::Adapters(_) | Self::Decode(_) | Self::Stats(_) | Self::Sim(_))
+        match self {
+            Self::Info(_) | Self::Scan(_) | Self::Gatt(_) | Self::Read(_) => true,
+            Self::Write(_) | Self::Notify(_) | Self::Tour(_) => true,
+            Self::Adapters(_) | Self::Sim(_) => false,
+            Self::Decode(_) | Self::Stats(_) | Self::Replay(_) | Self::Convert(_) => false,
+        }
     }
 
     async fn run(self, global: &Global) -> Result<(), Failure> {
