@@ -71,20 +71,20 @@ fn long_values_through_packets_of_27_octets_at_mtu_23() {
 
 /// As a Linux monitor writes it, which has a place for the adapter and for notes.
 #[test]
-fn three_links_at_once_whose_packets_of_27_octets_interleave() {
-    // So few buffers that the links take turns within a frame.
-    let options = ControllerOptions { acl_data_length: 27, acl_buffers: 3, ..ControllerOptions::default() };
-    let mut pair = Pair::with(RadioOptions { seed: 3, ..RadioOptions::default() }, options, config(3));
+fn three_links_at_once_whose_fragments_interleave() {
+    // One PDU in each connection event: what comes in parts comes with parts of the other links in between.
+    let radio = RadioOptions { seed: 3, pdus_per_event: 1, ..RadioOptions::default() };
+    let options = ControllerOptions { acl_data_length: 27, acl_buffers: 64, ..ControllerOptions::default() };
+    let mut pair = Pair::with(radio, options, config(3));
     let devices = [demo::heart_rate_strap(), demo::thermometer(), demo::echo()];
     let addresses = [demo::HEART_RATE_ADDRESS, demo::THERMOMETER_ADDRESS, demo::ECHO_ADDRESS];
     let [_, thermometer, echo] = devices.map(|device| pair.room(|radio| radio.add_device(device)));
     let links = addresses.map(|address| pair.connect(address));
     let tables = links.map(|link| pair.submit(gatt(link, Discover::all())));
-    let tables = tables.map(|op| match pair.done(op).expect("an answer") {
+    let [strap, warm, loud] = tables.map(|op| match pair.done(op).expect("an answer") {
         Output::Gatt(outcome) => Services::try_from(outcome).expect("a table"),
         other => panic!("{other:?} of a discovery"),
     });
-    let [strap, warm, loud] = tables;
     let found = |services: &Services, uuid| services.find(uuid).expect("there");
     let subscribe = |of: &Characteristic| Subscribe::new(of).expect("it can");
     let log = found(&warm, demo::LOG).value_handle;
@@ -94,14 +94,20 @@ fn three_links_at_once_whose_packets_of_27_octets_interleave() {
         gatt(links[0], subscribe(&found(&strap, demo::HEART_RATE_MEASUREMENT))),
         gatt(links[1], subscribe(&found(&warm, demo::TEMPERATURE_MEASUREMENT))),
         gatt(links[2], subscribe(&out)),
-        gatt(links[1], Write::new(log, vec![0x10; 300]).expect("short enough")),
-        Request::WriteCommand { connection: links[2], handle: into, value: Bytes::from(vec![0xEC; 300]) },
-        gatt(links[1], Read::new(log)),
     ];
     for op in requests.map(|request| pair.submit(request)) {
         assert!(pair.done(op).is_ok());
     }
+    let value = Bytes::from(vec![0xEC; 509]);
+    pair.submit(Request::WriteCommand { connection: links[2], handle: into, value });
+    pair.gatt(links[1], Write::new(log, vec![0x10; 300]).expect("short enough")).expect("writable");
+    // The log is read while the echo comes.
+    let first_part = |pair: &Pair| matches!(pair.records[..], [.., Record { ref data, .. }] if data.starts_with(&[2, 0x42, 0x20]));
+    pair.until("the echo", first_part);
+    let read = pair.gatt(links[1], Read::new(log)).expect("readable");
+    assert_eq!(read[..300], [0x10; 300]);
     pair.run(seconds(3));
+    assert_eq!(pair.values(links[2], out.value_handle), [vec![0xEC; 509]]);
     // One link ends by the peer, one because the peer is gone, one by us.
     pair.room(|radio| {
         radio.disconnect_device(thermometer, ErrorCode::RemoteDeviceTerminatedConnectionDueToPowerOff)
