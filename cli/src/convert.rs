@@ -7,11 +7,10 @@ use self::file::Part;
 use self::summary::Summary;
 use crate::failure::{Failure, Report};
 use crate::global::{Global, or_interrupted};
-use baretooth::capture::{Elapsed, Filter, Format, Link, Reader, Record, Selection, Writer};
+use crate::input::Input;
+use baretooth::capture::{Elapsed, Filter, Format, Link, Record, Selection, Writer};
 use baretooth::hci::ConnectionHandle;
-use std::fmt::Display;
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Writes a capture in another format, all of it or a part.
@@ -115,22 +114,14 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
 
 /// Copies record by record: the memory does not grow with the capture.
 fn convert(args: &Args, format: Format, to: impl Write) -> Result<Summary, Failure> {
-    let failed = |cause: &dyn Display| {
-        let message = format!("converting {} failed: {cause}", args.input.display());
-        Failure::Failed(Report { kind: "capture", message, ..Report::default() })
-    };
-    let from: Box<dyn Read> = match is_standard(&args.input) {
-        true => Box::new(io::stdin().lock()),
-        false => Box::new(File::open(&args.input).map_err(|error| failed(&error))?),
-    };
-    let mut reader = Reader::new(from).map_err(|error| failed(&error))?;
+    let mut input = Input::open(&args.input, "converting")?;
     let mut copy = Copy {
         writer: Writer::new(BufWriter::with_capacity(1 << 16, to), format)
             .map_err(|error| unwritable(args, error))?,
-        summary: Summary::new(reader.format(), format),
+        summary: Summary::new(input.format(), format),
     };
     let mut selection = filter(args).map(Selection::new);
-    while let Some(record) = reader.read().map_err(|error| failed(&error))? {
+    while let Some(record) = input.read()? {
         copy.summary.came(&record);
         match &mut selection {
             None => copy.write(&record),
@@ -146,7 +137,7 @@ fn convert(args: &Args, format: Format, to: impl Write) -> Result<Summary, Failu
         copy.write_selected(selection).map_err(|error| unwritable(args, error))?;
     }
     copy.writer.flush().map_err(|error| unwritable(args, error))?;
-    copy.summary.ended(&reader);
+    copy.summary.ended(&input);
     Ok(copy.summary)
 }
 

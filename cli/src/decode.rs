@@ -1,19 +1,17 @@
 //! `decode`: a capture as one line per packet, with every field, or as JSON.
 
-use crate::failure::{Failure, Report};
+use crate::failure::Failure;
 use crate::global::Global;
+use crate::input::Input;
 use crate::output::Output;
+use baretooth::capture::Filter;
 use baretooth::capture::dissect::Dissector;
-use baretooth::capture::{Filter, Reader};
-use std::fmt::Display;
-use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 
 /// Prints a capture, one line per packet; with -v every field of it
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The capture, in btsnoop format; - is standard input
+    /// The capture: btsnoop, pcap, pcapng or PacketLogger; - is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Prints only packets like this
@@ -47,15 +45,11 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
         (false, 0) => Detail::Line,
         (false, _) => Detail::Fields,
     };
-    let name = args.file.display();
-    let result = if args.file.as_os_str() == "-" {
-        decode(std::io::stdin().lock(), &name, detail, args.filter, &mut output)
-    } else {
-        let file = File::open(&args.file).map_err(|error| unreadable(&name, &error))?;
-        decode(file, &name, detail, args.filter, &mut output)
-    };
+    let mut input = Input::open(&args.file, "decoding")?;
+    let result = decode(&mut input, detail, args.filter, &mut output);
     // What was read before an error is worth seeing.
     output.flush()?;
+    input.remark();
     result
 }
 
@@ -69,16 +63,14 @@ enum Detail {
 
 /// Prints packets as they are read: the memory does not grow with the capture.
 fn decode(
-    from: impl Read,
-    name: &impl Display,
+    input: &mut Input,
     detail: Detail,
     mut filter: Option<Filter>,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let mut reader = Reader::new(from).map_err(|error| unreadable(name, &error))?;
     let mut dissector = Dissector::default();
     let (mut first, mut text) = (None, Vec::new());
-    while let Some(record) = reader.read().map_err(|error| unreadable(name, &error))? {
+    while let Some(record) = input.read()? {
         let first = *first.get_or_insert(record.time);
         let packet = dissector.read(&record);
         if filter.as_mut().is_some_and(|filter| !filter.matches(&packet)) {
@@ -99,9 +91,4 @@ fn decode(
         output.octets(&text)?;
     }
     Ok(())
-}
-
-fn unreadable(name: &impl Display, cause: &dyn Display) -> Failure {
-    let message = format!("decoding {name} failed: {cause}");
-    Failure::Failed(Report { kind: "capture", message, ..Report::default() })
 }

@@ -11,6 +11,7 @@ mod failure;
 mod gatt;
 mod global;
 mod info;
+mod input;
 mod live;
 mod notify;
 mod output;

@@ -1,21 +1,21 @@
 //! `stats`: what a capture holds, in numbers.
 
-use crate::failure::{Failure, Report};
+use crate::failure::Failure;
 use crate::global::Global;
+use crate::input::Input;
 use crate::output::Output;
 use baretooth::att::AttError;
 use baretooth::capture::dissect::Dissector;
 use baretooth::capture::stats::{LinkSummary, MOST_LINKS};
-use baretooth::capture::{Format, Reader, Statistics, Timestamp};
+use baretooth::capture::{Format, Statistics, Timestamp};
 use baretooth::hci::{Event, LeEvent};
 use baretooth::l2cap::signaling::SignalingCommand;
 use baretooth::smp::SmpPdu;
 use baretooth::transports::PacketIndicator;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt::{Display, LowerHex};
-use std::fs::File;
-use std::io::{self, Read};
+use std::fmt::LowerHex;
+use std::io;
 use std::path::PathBuf;
 
 /// Prints what a capture holds, in numbers: packets, commands, events, links, advertisers, ATT, errors.
@@ -28,32 +28,24 @@ pub struct Args {
 
 pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let mut output = global.output();
-    let name = args.file.display();
-    let (format, statistics) = if args.file.as_os_str() == "-" {
-        count(io::stdin().lock(), &name)
-    } else {
-        count(File::open(&args.file).map_err(|error| unreadable(&name, &error))?, &name)
-    }?;
+    let mut input = Input::open(&args.file, "counting")?;
+    let statistics = count(&mut input)?;
     if output.is_json() {
         output.object(&Counts::of(&statistics))?;
     } else {
-        print(&mut output, format, &statistics)?;
+        print(&mut output, input.format(), &statistics)?;
     }
-    Ok(output.flush()?)
+    output.flush()?;
+    input.remark();
+    Ok(())
 }
 
-fn count(from: impl Read, name: &impl Display) -> Result<(Format, Statistics), Failure> {
-    let mut reader = Reader::new(from).map_err(|error| unreadable(name, &error))?;
+fn count(input: &mut Input) -> Result<Statistics, Failure> {
     let (mut dissector, mut statistics) = (Dissector::default(), Statistics::default());
-    while let Some(record) = reader.read().map_err(|error| unreadable(name, &error))? {
+    while let Some(record) = input.read()? {
         statistics.count(&dissector.read(&record));
     }
-    Ok((reader.format(), statistics))
-}
-
-fn unreadable(name: &impl Display, cause: &dyn Display) -> Failure {
-    let message = format!("counting {name} failed: {cause}");
-    Failure::Failed(Report { kind: "capture", message, ..Report::default() })
+    Ok(statistics)
 }
 
 /// The counts in JSON. Keys of tallies are numbers as tshark prints them.

@@ -122,6 +122,7 @@ fn another_request_than_that_of_the_capture_fails_with_the_packet_and_the_field(
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "what a user waits is by the clock on the wall")]
 fn a_session_that_waits_for_more_than_the_capture_holds_ends() {
     // Beats without end, of which the capture holds a few. A minute of them takes no time.
     let capture = project_capture("heart_rate.btsnoop");

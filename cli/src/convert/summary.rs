@@ -1,9 +1,9 @@
 //! What a conversion did, and what could not come along.
 
-use baretooth::capture::{Ending, Format, LeftOut, Reader, Record};
+use crate::input::Input;
+use baretooth::capture::{Format, LeftOut, Record};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 /// Counts of one conversion.
@@ -62,11 +62,8 @@ impl Summary {
     }
 
     /// The input ended.
-    pub fn ended<R: Read>(&mut self, reader: &Reader<R>) {
-        (self.skipped, self.lost) = (reader.skipped(), reader.dropped());
-        if let Some(Ending::CutOff(octets)) = reader.ending() {
-            self.rest = octets;
-        }
+    pub fn ended(&mut self, input: &Input) {
+        (self.skipped, self.lost, self.rest) = (input.skipped(), input.lost(), input.cut_off());
     }
 
     /// For people.
