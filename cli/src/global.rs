@@ -31,7 +31,7 @@ pub struct Global {
     /// Prints one JSON object per line
     #[arg(long, global = true, help_heading = HEADING)]
     pub json: bool,
-    /// Logs to standard error; -vv and -vvv log more
+    /// Logs to standard error, -vv and -vvv more; decode prints every field
     #[arg(short, long, global = true, help_heading = HEADING, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Makes the session deterministic: whoever knows N knows its keys
