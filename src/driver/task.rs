@@ -107,15 +107,8 @@ impl Task {
                 Err(failure) => return failure,
             };
             let now = self.now();
-            let (host, tap) = (&mut self.host, &mut self.tap);
-            queue.fill(|| {
-                let packet = host.poll_transmit()?;
-                if let Some(tap) = tap {
-                    tap.record(now, Direction::Sent, &packet);
-                }
-                Some(packet)
-            });
-            if let Some(tap) = tap {
+            self.collect(now, &mut queue);
+            if let Some(tap) = &mut self.tap {
                 tap.on_timeout(now);
             }
             if let Some(closing) = &self.closing
@@ -139,7 +132,11 @@ impl Task {
                 }
                 message = next(messages), if messages.is_some() => {
                     match message {
-                        Some(message) => self.take_messages(message, messages),
+                        Some(message) => {
+                            self.take_messages(message, messages);
+                            // Before what is received below: a replay of the capture sees what came of what.
+                            self.collect(self.now(), &mut queue);
+                        }
                         None => {
                             // Every handle is gone.
                             *messages = None;
@@ -172,6 +169,18 @@ impl Task {
                 },
             }
         }
+    }
+
+    /// What the host has to send, as far as there is room.
+    fn collect(&mut self, now: Instant, queue: &mut SendQueue) {
+        let (host, tap) = (&mut self.host, &mut self.tap);
+        queue.fill(|| {
+            let packet = host.poll_transmit()?;
+            if let Some(tap) = tap {
+                tap.record(now, Direction::Sent, &packet);
+            }
+            Some(packet)
+        });
     }
 
     fn now(&self) -> Instant {
