@@ -66,6 +66,7 @@ pub fn run(script: Script, config: HostConfig) -> Result<Replayed, ReplayError> 
         scan: ScanOptions::new(),
         connects: BTreeMap::new(),
         mtus: BTreeMap::new(),
+        made: BTreeMap::new(),
         requests: 0,
     };
     guide.run()?;
@@ -130,6 +131,8 @@ struct Guide {
     scan: ScanOptions,
     connects: BTreeMap<OpId, Address>,
     mtus: BTreeMap<ConnectionId, u16>,
+    /// Where on each link the last PDU begins that comes of a request made so far.
+    made: BTreeMap<ConnectionHandle, usize>,
     requests: usize,
 }
 
@@ -317,8 +320,21 @@ impl Guide {
 
     fn guess_data(&mut self, place: usize, packet: &HciPacket) -> Option<()> {
         let handle = AclData::parse(packet.as_slice()).ok()?.handle;
+        self.request_on(handle, place)?;
+        // Requests on other links that share the controller's buffers with this one were made along with it.
+        for (link, place) in self.transcript.between(handle, place) {
+            if self.made.get(&link).is_none_or(|made| *made < place) {
+                self.request_on(link, place);
+            }
+        }
+        Some(())
+    }
+
+    /// Makes the request that a PDU on a link is of.
+    fn request_on(&mut self, handle: ConnectionHandle, place: usize) -> Option<()> {
         let connection = self.replay.host.connection(handle)?;
         let pdu = self.transcript.pdu_at(handle, place)?.clone();
+        let mut end = place;
         let request = match AttPdu::from_octets(&pdu).ok()? {
             AttPdu::WriteCmd(write) => Request::WriteCommand {
                 connection,
@@ -328,10 +344,14 @@ impl Guide {
             AttPdu::HandleValueCfm(_) => Request::Confirm { connection },
             _ if AttOpcode(*pdu.first()?).kind() == PduKind::Request => {
                 let mtu = self.mtus.get(&connection).copied().unwrap_or(DEFAULT_MTU);
-                Request::Gatt { connection, procedure: self.transcript.procedure(handle, place, mtu)? }
+                let (procedure, last) = self.transcript.procedure(handle, place, mtu)?;
+                end = last;
+                Request::Gatt { connection, procedure }
             }
             _ => return None,
         };
+        let made = self.made.entry(handle).or_default();
+        *made = end.max(*made);
         self.submit(request);
         Some(())
     }

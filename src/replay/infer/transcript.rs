@@ -87,9 +87,32 @@ impl Transcript {
         entries.filter_map(Entry::by_host).next()
     }
 
-    /// The procedure whose requests are those that follow on a link, as far as it can be told: of those that fit, the
-    /// first that explains most of them.
-    pub(super) fn procedure(&self, link: ConnectionHandle, place: usize, mtu: u16) -> Option<Running> {
+    /// Requests and commands of the host on other links that begin between the packets of the PDU at this place.
+    pub(super) fn between(&self, link: ConnectionHandle, place: usize) -> Vec<(ConnectionHandle, usize)> {
+        let Some(whole) = self.from(link, place).find(|entry| entry.first == place) else {
+            return Vec::new();
+        };
+        let asks = |pdu: &Bytes| matches!(kind(pdu), PduKind::Request | PduKind::Command);
+        let within = |entry: &&Entry| entry.first > place && entry.by_host().is_some_and(asks);
+        let others = self.links.keys().filter(|other| **other != link);
+        let mut found: Vec<_> = others
+            .flat_map(|other| {
+                let entries = self.from(*other, place).take_while(|entry| entry.first < whole.last);
+                entries.filter(within).map(|entry| (*other, entry.first))
+            })
+            .collect();
+        found.sort_by_key(|(_, first)| *first);
+        found
+    }
+
+    /// The procedure whose requests are those that follow on a link, as far as it can be told, and where the last of
+    /// these requests begins. Of the procedures that fit it is the first that explains most of them.
+    pub(super) fn procedure(
+        &self,
+        link: ConnectionHandle,
+        place: usize,
+        mtu: u16,
+    ) -> Option<(Running, usize)> {
         let mut best = None;
         for (number, mut procedure) in self.candidates(link, place).into_iter().enumerate() {
             let explained = self.explained(link, place, mtu, &mut procedure);
@@ -97,8 +120,11 @@ impl Transcript {
                 best = Some((explained, number));
             }
         }
+        let (explained, number) = best?;
+        let is_request = |entry: &&Entry| entry.by_host().is_some_and(|pdu| kind(pdu) == PduKind::Request);
+        let last = self.from(link, place).filter(is_request).nth(explained.checked_sub(1)?)?.first;
         // The one above has run; this one has not.
-        self.candidates(link, place).into_iter().nth(best?.1)
+        Some((self.candidates(link, place).into_iter().nth(number)?, last))
     }
 
     /// How many of the requests that follow are those of a procedure; none when it would go on with another.
