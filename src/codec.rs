@@ -292,8 +292,9 @@ impl<'a, const MAX: usize> Field<'a> for Prefixed<'a, MAX> {
         take(length)(rest).map(|(rest, octets)| (rest, Self(octets)))
     }
     fn walk(name: &'static str, input: &'a [u8], to: &mut dyn Walk<'a>) -> Option<&'a [u8]> {
-        let (rest, Self(octets)) = Self::parse(input).ok()?;
-        to.field(name, Sort::Number, input.get(..1)?);
+        let (lead, behind) = input.split_at_checked(1)?;
+        to.field(name, Sort::Number, lead);
+        let (octets, rest) = behind.split_at_checked(usize::from(*lead.first()?))?;
         to.field(name, Sort::Octets, octets);
         Some(rest)
     }

@@ -51,10 +51,15 @@ impl<T> Hold<T> {
         Self { slots: VecDeque::new(), first: 0, open: BTreeMap::new(), octets: 0 }
     }
 
+    /// The number that the next record will have.
+    pub(super) fn next_number(&self) -> u64 {
+        self.first + self.slots.len() as u64
+    }
+
     /// Takes a packet's record in. What comes back are the parts of frames that end or are cut off with it; the last of
     /// them has the record itself, unless that is no ACL data, or part of a frame that goes on.
     pub(super) fn push(&mut self, packet: &Packet<'_>, of_owner: T) -> Vec<Parts> {
-        let number = self.first + self.slots.len() as u64;
+        let number = self.next_number();
         let slot = Slot { record: packet.record.clone(), of_owner, open: false, behind: self.octets };
         self.slots.push_back(slot);
         self.octets += packet.record.data.len() as u64;
@@ -133,7 +138,7 @@ impl<T> Hold<T> {
             return false;
         };
         let waiting = self.octets - self.slot(*oldest).map_or(self.octets, |slot| slot.behind);
-        self.first + self.slots.len() as u64 - oldest > MOST_RECORDS || waiting > MOST_OCTETS
+        self.next_number() - oldest > MOST_RECORDS || waiting > MOST_OCTETS
     }
 
     fn slot(&self, number: u64) -> Option<&Slot<T>> {
