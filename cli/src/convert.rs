@@ -8,8 +8,9 @@ use self::summary::Summary;
 use crate::failure::{Failure, Report};
 use crate::global::{Global, or_interrupted};
 use crate::input::Input;
-use baretooth::capture::{Elapsed, Filter, Format, Link, Record, Selection, Writer};
+use baretooth::capture::{Elapsed, Filter, Format, Link, Record, Redactor, Selection, Writer};
 use baretooth::hci::ConnectionHandle;
+use std::collections::VecDeque;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -41,13 +42,24 @@ pub struct Args {
     /// Only packets like this; decode --help has the conditions
     #[arg(long, value_name = "EXPR")]
     filter: Option<Filter>,
+    /// Replaces keys, addresses, names and values
+    #[arg(long, long_help = REDACT)]
+    redact: bool,
 }
+
+const REDACT: &str = "\
+Replaces what tells who somebody is, what was said, and what it was encrypted with: addresses (of the same sort), keys
+and random numbers, names (by letters), attribute values, and data of services and makers in advertising. Vendor
+packets, other channels, speech, streams, notes and logs become zeros; comments go. Times, lengths, opcodes, handles,
+UUIDs and subscriptions stay. The same becomes the same all through the file, so who looks can tell that two values
+are equal. The key is random and forgotten, unless --seed gives one.";
 
 const EXAMPLES: &str = "\
 Examples:
   baretooth convert run.btsnoop run.pcapng
   baretooth convert --connection 0x0040 run.pklg link.pcap
   baretooth convert --from 10 --to 12.5 --filter 'layer=att,smp' run.log part.btsnoop
+  baretooth convert --redact run.btsnoop shown.btsnoop
   baretooth convert --format pcap run.btsnoop - | tshark -r -";
 
 /// A format by its name.
@@ -92,10 +104,11 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
         Some(part) => Box::new(part.open()?),
         None => Box::new(io::stdout()),
     };
+    let key = if args.redact { Some(key(global.seed)?) } else { None };
     let job = args.clone();
     // Reading and writing block; an interrupt has to be heard all the same, so that nothing is left behind.
     let work = async {
-        let work = tokio::task::spawn_blocking(move || convert(&job, format, to));
+        let work = tokio::task::spawn_blocking(move || convert(&job, format, key, to));
         work.await.map_err(io::Error::from)?
     };
     let summary = or_interrupted(work).await?;
@@ -113,52 +126,88 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
 }
 
 /// Copies record by record: the memory does not grow with the capture.
-fn convert(args: &Args, format: Format, to: impl Write) -> Result<Summary, Failure> {
+fn convert(args: &Args, format: Format, key: Option<[u8; 32]>, to: impl Write) -> Result<Summary, Failure> {
     let mut input = Input::open(&args.input, "converting")?;
+    let unwritable = |error| unwritable(args, error);
+    let writer = Writer::new(BufWriter::with_capacity(1 << 16, to), format).map_err(unwritable)?;
     let mut copy = Copy {
-        writer: Writer::new(BufWriter::with_capacity(1 << 16, to), format)
-            .map_err(|error| unwritable(args, error))?,
+        selection: filter(args).map(Selection::new),
+        redactor: key.map(Redactor::new),
+        passing: VecDeque::new(),
+        writer,
         summary: Summary::new(input.format(), format),
     };
-    let mut selection = filter(args).map(Selection::new);
     while let Some(record) = input.read()? {
-        copy.summary.came(&record);
-        match &mut selection {
-            None => copy.write(&record),
-            Some(selection) => {
-                selection.push(&record);
-                copy.write_selected(selection)
-            }
-        }
-        .map_err(|error| unwritable(args, error))?;
+        copy.take(&record).map_err(unwritable)?;
     }
-    if let Some(selection) = &mut selection {
-        selection.finish();
-        copy.write_selected(selection).map_err(|error| unwritable(args, error))?;
-    }
-    copy.writer.flush().map_err(|error| unwritable(args, error))?;
-    copy.summary.ended(&input);
-    Ok(copy.summary)
+    let mut summary = copy.finish().map_err(unwritable)?;
+    summary.ended(&input);
+    Ok(summary)
 }
 
+/// What records pass through.
 struct Copy<W> {
+    selection: Option<Selection>,
+    redactor: Option<Redactor>,
+    /// Of the records that the redactor has: whether they pass. It has to see all.
+    passing: VecDeque<bool>,
     writer: Writer<W>,
     summary: Summary,
 }
 
 impl<W: Write> Copy<W> {
-    fn write(&mut self, record: &Record) -> io::Result<()> {
-        let left_out = self.writer.write(record)?;
-        self.summary.went(&left_out);
+    fn take(&mut self, record: &Record) -> io::Result<()> {
+        self.summary.came(record);
+        match &mut self.selection {
+            None => self.redact(record, true),
+            Some(selection) => {
+                selection.push(record);
+                self.take_selected()
+            }
+        }
+    }
+
+    fn finish(mut self) -> io::Result<Summary> {
+        self.selection.iter_mut().for_each(Selection::finish);
+        self.take_selected()?;
+        self.redactor.iter_mut().for_each(Redactor::finish);
+        self.write_redacted()?;
+        self.writer.flush()?;
+        self.summary.redacted(self.redactor.as_ref().map(Redactor::redacted));
+        Ok(self.summary)
+    }
+
+    fn take_selected(&mut self) -> io::Result<()> {
+        while let Some((record, passes)) = self.selection.as_mut().and_then(Selection::pop) {
+            self.redact(&record, passes)?;
+        }
         Ok(())
     }
 
-    fn write_selected(&mut self, selection: &mut Selection) -> io::Result<()> {
-        while let Some((record, passes)) = selection.pop() {
-            if passes {
+    fn redact(&mut self, record: &Record, passes: bool) -> io::Result<()> {
+        match &mut self.redactor {
+            None if passes => self.write(record),
+            None => Ok(()),
+            Some(redactor) => {
+                redactor.push(record);
+                self.passing.push_back(passes);
+                self.write_redacted()
+            }
+        }
+    }
+
+    fn write_redacted(&mut self) -> io::Result<()> {
+        while let Some(record) = self.redactor.as_mut().and_then(Redactor::pop) {
+            if self.passing.pop_front() == Some(true) {
                 self.write(&record)?;
             }
         }
+        Ok(())
+    }
+
+    fn write(&mut self, record: &Record) -> io::Result<()> {
+        let left_out = self.writer.write(record)?;
+        self.summary.went(&left_out);
         Ok(())
     }
 }
@@ -199,6 +248,19 @@ fn format(args: &Args) -> Result<Format, Failure> {
         Form::H1 => Link::H1,
     };
     format.with_link(link).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// A random one, or what the user gave.
+fn key(seed: Option<u64>) -> Result<[u8; 32], Failure> {
+    let mut key = [0; 32];
+    match seed {
+        Some(seed) => key.iter_mut().zip(seed.to_le_bytes()).for_each(|(to, from)| *to = from),
+        None => getrandom::fill(&mut key).map_err(|error| {
+            let message = format!("the system gives no random key: {error}");
+            Failure::Failed(Report { kind: "io", message, ..Report::default() })
+        })?,
+    }
+    Ok(key)
 }
 
 fn is_standard(path: &Path) -> bool {

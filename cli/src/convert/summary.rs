@@ -1,7 +1,7 @@
 //! What a conversion did, and what could not come along.
 
 use crate::input::Input;
-use baretooth::capture::{Format, LeftOut, Record};
+use baretooth::capture::{Format, LeftOut, Record, Redacted};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,6 +22,7 @@ pub struct Summary {
     /// Packets that the input says it lost.
     lost: u64,
     left_out: BTreeMap<LeftOut, u64>,
+    redacted: Option<Redacted>,
 }
 
 /// The same in JSON.
@@ -39,12 +40,14 @@ pub struct Json {
     skipped_records: u64,
     lost_packets: u64,
     left_out: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redacted: Option<BTreeMap<&'static str, u64>>,
 }
 
 impl Summary {
     pub fn new(from: Format, to: Format) -> Self {
-        let left_out = BTreeMap::new();
-        Self { from, to, read: 0, written: 0, cut: 0, rest: 0, skipped: 0, lost: 0, left_out }
+        let (left_out, redacted) = (BTreeMap::new(), None);
+        Self { from, to, read: 0, written: 0, cut: 0, rest: 0, skipped: 0, lost: 0, left_out, redacted }
     }
 
     /// A record was read.
@@ -66,9 +69,14 @@ impl Summary {
         (self.skipped, self.lost, self.rest) = (input.skipped(), input.lost(), input.cut_off());
     }
 
+    /// What was replaced, when something was to be.
+    pub fn redacted(&mut self, redacted: Option<Redacted>) {
+        self.redacted = redacted;
+    }
+
     /// For people.
     pub fn lines(&self) -> Vec<String> {
-        let Self { from, to, read, written, cut, rest, skipped, lost, left_out } = self;
+        let Self { from, to, read, written, cut, rest, skipped, lost, left_out, redacted } = self;
         let mut lines = vec![format!("{written} of {} from {from} to {to}", records(*read))];
         if *cut > 0 {
             lines.push(format!("the input has only the front of {}", records(*cut)));
@@ -84,6 +92,10 @@ impl Summary {
         }
         for (what, count) in left_out {
             lines.push(format!("{to} cannot hold {}{}", words(*what).1, records(*count)));
+        }
+        if let Some(redacted) = redacted {
+            let parts = places(redacted).map(|(_, words, count)| format!("{count} {words}"));
+            lines.push(format!("redacted: {}", parts.join(", ")));
         }
         lines
     }
@@ -102,6 +114,9 @@ impl Summary {
             cut_off_octets: self.rest,
             skipped_records: self.skipped,
             lost_packets: self.lost,
+            redacted: self
+                .redacted
+                .map(|redacted| places(&redacted).map(|(key, _, count)| (key, count)).into()),
             left_out: self.left_out.iter().map(|(what, count)| (words(*what).0, *count)).collect(),
         }
     }
@@ -120,6 +135,19 @@ fn words(what: LeftOut) -> (&'static str, &'static str) {
         LeftOut::Comments => ("comments", "all comments of "),
         _ => ("other", "something of "),
     }
+}
+
+/// What was redacted, for programs and for people.
+fn places(redacted: &Redacted) -> [(&'static str, &'static str, u64); 7] {
+    [
+        ("addresses", "addresses", redacted.addresses),
+        ("secrets", "keys and random numbers", redacted.secrets),
+        ("names", "names", redacted.names),
+        ("values", "attribute values", redacted.values),
+        ("advertising", "pieces of advertising data", redacted.advertising),
+        ("zeroed", "payloads that nobody knows", redacted.zeroed),
+        ("comments", "comments", redacted.comments),
+    ]
 }
 
 fn records(count: u64) -> String {
