@@ -117,9 +117,22 @@ mod tests {
 
     #[test]
     fn a_frame_that_never_ends_holds_nothing_up_for_good() {
-        let mut records = vec![part(1, true, b"\xFF\xFF\x04\x00\x1B")];
-        records.extend((0..5_000).map(|_| part(3, true, b"\x01\x00\x04\x00\x13")));
-        assert_eq!(selected(&records, "layer=att").len(), 5_000);
+        let begun = part(1, true, b"\xFF\xFF\x04\x00\x1B");
+        for (others, most) in
+            [(part(3, true, b"\x01\x00\x04\x00\x13"), 4_096), (part(3, false, &[0; 250]), 4_200)]
+        {
+            let mut records = vec![begun.clone()];
+            records.extend((0..5_000).map(|_| others.clone()));
+            assert_eq!(selected(&records, "handle=3").len(), 5_000);
+            let mut selection = Selection::new("handle=3".parse().expect("a filter"));
+            let waiting = records.iter().map(|record| {
+                selection.push(record);
+                -1 + i32::from(selection.pop().is_none())
+            });
+            let first = waiting.take_while(|handed_out| *handed_out == 0).count();
+            assert!(0 < first && first <= most, "{first} records wait");
+        }
+        let records = [begun];
         // Another frame on the same link, or the link's end, cuts it off at once.
         let mut selection = Selection::new("layer=att".parse().expect("a filter"));
         for (next, whole) in [(part(1, true, b"\x01\x00\x04\x00\x13"), true), (ended(), false)] {

@@ -52,6 +52,7 @@ fn a_link_has_its_data_and_what_names_it() {
     let link = shown(&records, "handle=0x0001 or handle=0x0040");
     let has = |what: &str| link.iter().any(|line| line.contains(what));
     assert!(has("Connection Complete") && has("ACL 0x00") && has("Disconnect "), "{link:?}");
+    assert!(has("Command Complete LE Set Data Length"), "what a command returned names it: {link:?}");
     assert!(has("Disconnection Complete") && has("Number Of Completed Packets"), "{link:?}");
     assert!(!has("LE Set Scan Enable") && !has("Advertising Report"), "{link:?}");
     assert!(shown(&records, "handle=0x0EFF").is_empty());
@@ -115,6 +116,8 @@ fn conditions_join_as_people_read_them() {
     assert_eq!(count("layer=att AND Not (direction=sent or layer=smp)"), att - sent);
     // Closer than or: the second half alone would be all events.
     assert_eq!(count("layer=att or layer=event and name=nothing"), att);
+    let events = count("layer=event");
+    assert_eq!(count("name=nothing and layer=att or layer=event"), events);
     assert_eq!(count("(layer=att or layer=event) and name=nothing"), 0);
     let of = |text: &str| text.parse::<Filter>().expect(text);
     let both =
