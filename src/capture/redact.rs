@@ -170,25 +170,22 @@ impl Rewriter<'_> {
     fn packet(&mut self, packet: &Packet<'_>) -> Vec<u8> {
         let octets = &packet.record.data[..];
         let adapter = packet.record.adapter;
-        let (parameters, walk): (&[u8], &dyn Fn(&mut Fields<'_>)) = match &packet.content {
-            Content::Command { opcode, parameters, .. } => {
-                (parameters, &|fields| Command::walk(*opcode, parameters, fields))
-            }
-            Content::Event { code, parameters, .. } => {
-                (parameters, &|fields| Event::walk_with_return(*code, parameters, fields))
-            }
-            Content::Synchronous { data, .. } | Content::Diagnostics { data, .. } => (data, &|_| {}),
-            Content::Isochronous(iso) => (iso.data, &|_| {}),
+        let parameters: &[u8] = match &packet.content {
+            Content::Command { parameters, .. } | Content::Event { parameters, .. } => parameters,
+            Content::Synchronous { data, .. } | Content::Diagnostics { data, .. } => data,
+            Content::Isochronous(iso) => iso.data,
             // What is there of a header says nothing.
-            Content::Broken(PacketError::Header(_)) => {
-                (octets.get(ACL_HEADER..).unwrap_or_default(), &|_| {})
-            }
-            _ => (octets, &|_| {}),
+            Content::Broken(PacketError::Header(_)) => octets.get(ACL_HEADER..).unwrap_or_default(),
+            _ => octets,
         };
         let mut fields = Fields::new(self.names, self.advertisements, self.counts, adapter);
         let (header, _) = octets.split_at(octets.len() - parameters.len());
         fields.out.extend_from_slice(header);
-        walk(&mut fields);
+        match &packet.content {
+            Content::Command { opcode, .. } => Command::walk(*opcode, parameters, &mut fields),
+            Content::Event { code, .. } => Event::walk_with_return(*code, parameters, &mut fields),
+            _ => {}
+        }
         fields.finish(octets.len())
     }
 
