@@ -1,6 +1,10 @@
 //! `convert` and `decode --filter`: what is written, what is said, and what is left alone.
 
+use baretooth::att::AttPdu;
+use baretooth::capture::dissect::{Acl, AttributeRole, Content, Dissector, Pdu, What};
 use baretooth::capture::{Direction, Format, Kind, Link, Reader, Record, Timestamp, Writer};
+use baretooth::gap::advertising_data::AdvertisingData;
+use baretooth::hci::{Event, LeEvent};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -302,4 +306,137 @@ fn decode_shows_only_what_passes_the_filter_with_the_numbers_of_the_whole_captur
     assert!(text(&refused.stderr).contains("at character 13, its end: a condition has to stand here"));
     let help = text(&run(&["decode", "--help"]).stdout);
     assert!(help.contains("address=C0:BA:E7:70:00:01") && help.contains("Examples:"), "{help}");
+}
+
+/// Every value in an ATT PDU of the capture, and what advertisers say of themselves.
+fn private_octets(records: &[Record]) -> Vec<Vec<u8>> {
+    let mut dissector = Dissector::default();
+    let mut found = Vec::new();
+    for record in records {
+        match dissector.read(record).content {
+            // A declaration says which attributes there are; that stays.
+            Content::Acl(Acl { frame: Some(frame), attributes: Some(attributes), .. })
+                if frame.answers.is_some_and(|asked| match asked.what {
+                    What::Attribute(_, handle) => attributes.get(handle).is_some_and(|of| {
+                        matches!(
+                            of.role,
+                            AttributeRole::Characteristic { .. } | AttributeRole::Service { .. }
+                        )
+                    }),
+                    _ => false,
+                }) => {}
+            Content::Acl(Acl { frame: Some(frame), .. }) => match frame.pdu() {
+                Pdu::Att(Ok(AttPdu::ReadRsp(p))) => found.push(p.attribute_value.0.to_vec()),
+                Pdu::Att(Ok(AttPdu::ReadBlobRsp(p))) => found.push(p.part_attribute_value.0.to_vec()),
+                Pdu::Att(Ok(AttPdu::WriteReq(p))) => found.push(p.attribute_value.0.to_vec()),
+                Pdu::Att(Ok(AttPdu::WriteCmd(p))) => found.push(p.attribute_value.0.to_vec()),
+                Pdu::Att(Ok(AttPdu::PrepareWriteReq(p))) => found.push(p.part_attribute_value.0.to_vec()),
+                Pdu::Att(Ok(AttPdu::HandleValueNtf(p))) => found.push(p.attribute_value.0.to_vec()),
+                Pdu::Att(Ok(AttPdu::HandleValueInd(p))) => found.push(p.attribute_value.0.to_vec()),
+                Pdu::Smp(_) => found.push(frame.payload[1..].to_vec()),
+                _ => {}
+            },
+            Content::Event { event: Ok(Event::LeMeta(meta)), .. } => match meta.subevent {
+                LeEvent::LeAdvertisingReport(e) => e.reports.iter().for_each(|report| {
+                    found.push(report.address.0.to_vec());
+                    let data = AdvertisingData::new(report.data.get());
+                    found.extend(data.local_name().map(|name| name.to_str().as_bytes().to_vec()));
+                    found.extend(data.manufacturer_data().map(|of| of.data.to_vec()));
+                }),
+                LeEvent::LeExtendedAdvertisingReport(e) => e.reports.iter().for_each(|report| {
+                    found.push(report.address.0.to_vec());
+                    let data = AdvertisingData::new(report.data.get());
+                    found.extend(data.local_name().map(|name| name.to_str().as_bytes().to_vec()));
+                }),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Pieces that say something: not one octet again and again, and long enough that letters drawn at random do not spell
+/// them.
+fn telling(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_telling = |piece: &&[u8]| piece.len() >= 4 && piece.iter().any(|octet| *octet != piece[0]);
+    octets.windows(octets.len().clamp(1, 8)).filter(is_telling)
+}
+
+#[test]
+fn a_redacted_tour_shows_what_went_on_and_not_who_or_what() {
+    let folder = folder("redact");
+    let (tour, shown) = (folder.join("tour.btsnoop"), folder.join("shown.btsnoop"));
+    let done = run(&["tour", "--seed", "5", "--capture", str(&tour)]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let said = converted(&["--redact", str(&tour), str(&shown)]);
+    let redacted = said.lines().last().expect("lines");
+    assert!(redacted.starts_with("redacted: ") && redacted.contains(" attribute values, "), "{said}");
+
+    // Counts of everything are the same.
+    let stats = |path: &Path| text(&run(&["stats", "--json", str(path)]).stdout);
+    assert_eq!(stats(&shown), stats(&tour));
+    let decoded =
+        |path: &Path, options: &[&str]| text(&run(&[&["decode"], options, &[str(path)]].concat()).stdout);
+    let (before, after) = (decoded(&tour, &[]), decoded(&shown, &[]));
+    assert!(!after.contains("malformed"), "{after}");
+    let head = |line: &str| line.split_whitespace().take(7).map(str::to_owned).collect::<Vec<_>>();
+    let of_acl =
+        |lines: &str| lines.lines().filter(|line| line.contains(" ACL ")).map(head).collect::<Vec<_>>();
+    assert_eq!(of_acl(&after).len(), of_acl(&before).len());
+    for (after, before) in of_acl(&after).iter().zip(of_acl(&before)) {
+        // Number, time, direction, link, PDU; and the handle, where there is one.
+        assert_eq!(after[..6], before[..6]);
+        assert!(after.get(6) == before.get(6) || !before[6].starts_with("0x"), "{after:?} {before:?}");
+    }
+    let has = |text: &str, what: &str| text.contains(what);
+    assert!(
+        has(&after, "(Battery Level) →") && has(&after, "Client Characteristic Configuration) 0100"),
+        "{after}"
+    );
+
+    // Nothing of who and what is in the file, or in what is printed of it.
+    let all = [after, decoded(&shown, &["-v"]), decoded(&shown, &["--json"])].concat();
+    let file = std::fs::read(&shown).expect("there");
+    let private = private_octets(&records(&tour));
+    assert!(private.iter().map(|octets| telling(octets).count()).sum::<usize>() > 500);
+    for octets in &private {
+        for piece in telling(octets) {
+            assert!(!file.windows(piece.len()).any(|of| of == piece), "{piece:02x?} of {octets:02x?}");
+        }
+    }
+    for name in ["HR strap", "Local Name \"Thermometer\"", "C0:BA:E7:70:00"] {
+        assert!(decoded(&tour, &[]).contains(name) && !all.contains(name), "{name}");
+    }
+
+    // Once more is fine; with a seed it is the same each time, without one it is not.
+    let again = folder.join("again.pcapng");
+    converted(&["--redact", str(&shown), str(&again)]);
+    assert_eq!(stats(&again), stats(&tour));
+    let with = |name: &str, options: &[&str]| {
+        let to = folder.join(name);
+        converted(&[&["--redact"], options, &[str(&tour), str(&to)]].concat());
+        std::fs::read(to).expect("there")
+    };
+    assert_eq!(with("a.log", &["--seed", "1"]), with("b.log", &["--seed", "1"]));
+    assert_ne!(with("a.log", &[]), with("b.log", &[]));
+
+    // A part is chosen by what stood there before.
+    let part = folder.join("part.btsnoop");
+    let said = converted(&[
+        "--redact",
+        "--filter",
+        "address=C0:BA:E7:70:00:01 and layer=att",
+        str(&tour),
+        str(&part),
+    ]);
+    let lines = decoded(&part, &[]);
+    assert!(
+        !records(&part).is_empty()
+            && lines.lines().all(|line| line.contains(" ATT_") || line.contains("L2CAP frame")),
+        "{said}{lines}"
+    );
+    let done = run(&["--json", "convert", "--redact", str(&tour), str(&part)]);
+    let object: Value = serde_json::from_slice(&done.stdout).expect("one object");
+    assert!(object["redacted"]["values"].as_u64() > Some(10), "{object}");
 }
