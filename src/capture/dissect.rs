@@ -90,6 +90,17 @@ impl Dissector {
         self.links.servers()
     }
 
+    /// Those of one server: of a peer, or of whoever is at the end of a link whose beginning is not in the capture, by
+    /// adapter and handle; and by the way that its answers took.
+    pub fn attributes_of(
+        &self,
+        peer: Option<Address>,
+        link: Option<(Option<u16>, ConnectionHandle)>,
+        side: Option<Direction>,
+    ) -> Option<&Attributes> {
+        self.links.attributes_of(peer, link, side)
+    }
+
     /// Who is at the other end of a link that is up.
     pub fn peer(&self, adapter: Option<u16>, handle: ConnectionHandle) -> Option<Address> {
         self.links.peer((adapter, handle))

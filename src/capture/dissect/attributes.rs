@@ -75,6 +75,12 @@ impl Attributes {
         None
     }
 
+    /// What people call the attribute, if anything is known of it: of a descriptor also what it describes.
+    pub fn name(&self, handle: u16) -> Option<String> {
+        let mut name = Vec::new();
+        if self.write_name(handle, &mut name) { String::from_utf8(name).ok() } else { None }
+    }
+
     /// Appends what people call the attribute, if anything is known of it.
     pub(crate) fn write_name(&self, handle: u16, out: &mut Vec<u8>) -> bool {
         let Some(attribute) = self.get(handle) else { return false };

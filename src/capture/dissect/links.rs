@@ -101,6 +101,17 @@ impl Links {
         self.servers.iter().map(|((peer, _, side), attributes)| (*peer, *side, attributes))
     }
 
+    /// What is known of one server; `link` is looked at only where the peer is not known.
+    pub(super) fn attributes_of(
+        &self,
+        peer: Option<Address>,
+        link: Option<LinkKey>,
+        side: Side,
+    ) -> Option<&Attributes> {
+        let link = if peer.is_none() { link } else { None };
+        self.servers.get(&(peer, link, side))
+    }
+
     /// Takes a packet in whose header announces `length` octets of data. `now` says which record it is and when.
     pub(super) fn on_acl(
         &mut self,
