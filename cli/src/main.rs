@@ -17,6 +17,7 @@ mod notify;
 mod output;
 mod read;
 mod replay;
+mod report;
 mod scan;
 mod sim;
 mod stats;
@@ -68,6 +69,8 @@ enum Verb {
     Replay(replay::Args),
     /// Writes a capture in another format, all of it or a part
     Convert(convert::Args),
+    /// Makes a page of a capture: timeline, devices, values, errors
+    Report(report::Args),
     /// Serves virtual controllers and devices to other hosts
     Sim(sim::Args),
 }
@@ -88,6 +91,7 @@ impl Verb {
             Self::Stats(_) => "stats",
             Self::Replay(_) => "replay",
             Self::Convert(_) => "convert",
+            Self::Report(_) => "report",
             Self::Sim(_) => "sim",
         }
     }
@@ -98,7 +102,7 @@ impl Verb {
             Self::Info(_) | Self::Scan(_) | Self::Gatt(_) | Self::Read(_) => true,
             Self::Write(_) | Self::Notify(_) | Self::Tour(_) => true,
             Self::Adapters(_) | Self::Sim(_) => false,
-            Self::Decode(_) | Self::Stats(_) | Self::Replay(_) | Self::Convert(_) => false,
+            Self::Decode(_) | Self::Stats(_) | Self::Replay(_) | Self::Convert(_) | Self::Report(_) => false,
         }
     }
 
@@ -116,6 +120,7 @@ impl Verb {
             Self::Stats(args) => stats::run(global, args).await,
             Self::Replay(args) => replay::run(global, args).await,
             Self::Convert(args) => convert::run(global, args).await,
+            Self::Report(args) => report::run(global, args).await,
             Self::Sim(args) => sim::run(global, args).await,
         }
     }
