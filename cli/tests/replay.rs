@@ -3,7 +3,6 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 const STRAP: &str = "C0:BA:E7:70:00:01/random";
 const THERMOMETER: &str = "C0:BA:E7:70:00:02/random";
@@ -122,15 +121,12 @@ fn another_request_than_that_of_the_capture_fails_with_the_packet_and_the_field(
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "what a user waits is by the clock on the wall")]
 fn a_session_that_waits_for_more_than_the_capture_holds_ends() {
-    // Beats without end, of which the capture holds a few. A minute of them takes no time.
+    // A scan without end, of which the capture holds half a second.
     let capture = project_capture("heart_rate.btsnoop");
-    let begun = Instant::now();
     let replayed = run(&["-a", &format!("replay:{capture}"), "scan"]);
     assert_eq!(replayed.status.code(), Some(1));
     assert!(message(&replayed).contains("the host does not send packet"), "{}", message(&replayed));
-    assert!(begun.elapsed() < Duration::from_secs(20), "the time of the capture is not that of the clock");
 }
 
 #[test]

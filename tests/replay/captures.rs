@@ -118,6 +118,51 @@ fn two_scans_one_after_the_other_and_together_are_guessed() {
 }
 
 #[test]
+fn deadlines_of_the_host_come_in_the_time_of_the_capture() {
+    let options = ConnectOptions::new().timeout(seconds(2));
+    let connect = || Request::Connect { address: address(1), options: options.clone() };
+    let mut pair = Pair::new();
+    let op = pair.submit(connect());
+    let error = pair.done(op).expect_err("nobody there");
+    let script = Script::read(&pair.capture()[..]).expect("our own");
+    let mut replay = Replay::new(script, config(0));
+    let op = replay.submit(connect()).expect("equal");
+    replay.run_to_end().expect("the attempt is cancelled when its time is up");
+    assert_eq!(replay.result(op), Some(&Err(error)));
+
+    // A controller that is silent: after two seconds the host goes on without the answer.
+    let mut pair = Pair::controller(ControllerOptions::mute(baretooth::hci::Opcode(0x1002)));
+    let scan = pair.scan(ScanOptions::new());
+    pair.cancel(scan);
+    assert!(guessed(&pair).time >= seconds(2));
+}
+
+#[test]
+fn requests_on_links_that_share_few_buffers_are_guessed_together() {
+    // So few buffers that the links take turns within a frame.
+    let options = ControllerOptions { acl_data_length: 27, acl_buffers: 3, ..ControllerOptions::default() };
+    let mut pair = Pair::controller(options);
+    let devices = [demo::heart_rate_strap(), demo::thermometer(), demo::echo()];
+    let links = devices.map(|device| {
+        let address = device.address;
+        pair.room(|radio| radio.add_device(device));
+        pair.connect(address)
+    });
+    let log = pair.gatt(links[1], ReadByUuid::new(demo::LOG)).expect("readable")[0].handle;
+    let write = |value, handle| Write::new(handle, vec![value; 300]).expect("short enough");
+    let requests = [
+        gatt(links[1], write(0x10, log)),
+        // Nothing of the sort has this handle: it is refused, when all of it is there.
+        gatt(links[2], write(0xEC, 0xFFFF)),
+        gatt(links[0], write(0x01, 0xFFFF)),
+    ];
+    let ops = requests.map(|request| pair.submit(request));
+    pair.run(seconds(5));
+    assert!(ops.iter().all(|op| pair.told.result(*op).is_some()));
+    guessed(&pair);
+}
+
+#[test]
 fn attempts_that_are_given_up_or_fail_are_guessed() {
     let mut pair = Pair::new();
     let options = ConnectOptions::new().timeout(seconds(2));

@@ -1,7 +1,8 @@
 //! Which requests a capture is of: each is guessed from the packet that the host does not send by itself.
 //!
 //! A guess is never taken on trust: what the host makes of it is compared like everything else. A command that no
-//! request stands for is sent as it is.
+//! request stands for is sent as it is. Requests that were made in one instant on several links are guessed together, yet
+//! which of them waited behind which no packet shows: a session of that sort may need its program to be replayed.
 
 mod transcript;
 
