@@ -1,6 +1,6 @@
 //! What went on when: packets, radio, and each link with its procedures, on one scale.
 
-use super::{Clock, Grouped, Many, Page};
+use super::{Clock, Grouped, Lasted, Many, Page};
 use crate::report::chart::{self, Scale};
 use crate::report::facts::KINDS;
 use crate::report::html::{Html, put};
@@ -11,6 +11,9 @@ use std::fmt::Write;
 
 /// Bars of one row of all links together.
 const MOST_BARS: usize = 1_024;
+
+/// Most links whose procedures are shown without being asked for.
+const SHOWN_WHOLE: usize = 8;
 
 impl Page {
     pub(super) fn timeline(&self, html: &mut Html) {
@@ -72,8 +75,9 @@ impl Page {
         let (peak, width) = chart::peak(rate);
         put!(
             html,
-            "<div class=\"lane first\"><div class=\"label\"><b>packets</b> <span class=\"dim\">at most {} per second</span>",
-            per_second(peak, width)
+            "<div class=\"lane first\"><div class=\"label\"><b>packets</b> <span class=\"dim\">at most {} per second, in steps of {}</span>",
+            per_second(peak, width),
+            Lasted(width)
         );
         put!(html, "<ul class=\"legend\">");
         for (n, kind) in KINDS.iter().enumerate() {
@@ -121,6 +125,21 @@ impl Page {
         let title = format!("link {}: {} to {}, {}", n + 1, Clock(from), Clock(to), ending);
         chart::bar(html, scale, (from, to), if class == "bad" { "up lost" } else { "up" }, &title);
         chart::close_track(html);
+        if link.rows.is_empty() && link.notified == 0 {
+            return;
+        }
+        // Of few links everything is shown at once; of many a person opens those of interest.
+        if self.facts.links.links.len() <= SHOWN_WHOLE {
+            put!(html, "<details open>");
+        } else {
+            put!(html, "<details>");
+        }
+        put!(
+            html,
+            "<summary>{} sent, {} received</summary>\n",
+            Many(link.sent, "packet"),
+            Grouped(link.received)
+        );
         for (row, spans) in &link.rows {
             let (count, failed) = spans.total();
             let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
@@ -135,6 +154,7 @@ impl Page {
             chart::density(html, scale, &link.notifications, most, "notifications");
             chart::close_track(html);
         }
+        put!(html, "</details>\n");
     }
 }
 
