@@ -275,6 +275,28 @@ fn the_page_loads_nothing() {
     assert_eq!(html.matches("<style").count(), 1);
 }
 
+/// Captures with octets changed at random, times and lengths among them, from a fixed seed.
+#[test]
+fn a_damaged_capture_gives_a_page_or_an_error() {
+    let three_links: &[u8] = include_bytes!("../../../captures/three_links.btsnoop");
+    let (mut state, mut pages) = (1_u64, 0);
+    for round in 0..150 {
+        let mut file = [HEART_RATE, LONG_VALUES, three_links][round % 3].to_vec();
+        for _ in 0..1 + round % 12 {
+            // Knuth's MMIX: its upper bits are good enough to choose a place and an octet.
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let place = usize::try_from(state >> 33).expect("31 bits") % file.len();
+            file[place] = state.to_be_bytes()[4];
+        }
+        if let Ok((page, _)) = gather("damaged", &file[..]) {
+            let html = page.to_html();
+            assert!(html.ends_with("</html>\n") && html.len() < 2_000_000, "round {round}");
+            pages += 1;
+        }
+    }
+    assert!(pages > 100, "most are captures still: {pages}");
+}
+
 /// Everything that a capture can have many of, at once.
 #[test]
 fn pages_are_small_whatever_the_capture() {
