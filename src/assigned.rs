@@ -1,6 +1,6 @@
 //! Assigned numbers: the names of companies, UUIDs, appearances and the like, and the UUIDs of names.
 //!
-//! The tables in `src/assigned/` say their source and date in their heads; `tools/assigned.py` renews them.
+//! The tables in `src/assigned/` say their source and date in their heads; `tools/assigned.py` renews most of them.
 //! They are searched where they lie, by an index of their lines that is made when a table is first asked; no
 //! look-up after that allocates. A number without a name is `None`, never an error. Names are for people: no
 //! code may depend on one.
@@ -76,6 +76,31 @@ pub fn uri_scheme(code: char) -> Option<&'static str> {
 /// The Core Specification of an LMP or HCI version number.
 pub fn core_version_name(version: u8) -> Option<&'static str> {
     CORE_VERSIONS.name8(version)
+}
+
+/// The name of an HCI command that has no layout here: of BR/EDR mostly.
+pub(crate) fn command_name(opcode: u16) -> Option<&'static str> {
+    HCI_COMMANDS.name16(opcode)
+}
+
+/// The name of an HCI event that has no layout here.
+pub(crate) fn event_name(code: u8) -> Option<&'static str> {
+    HCI_EVENTS.name8(code)
+}
+
+/// The name of an LE Meta subevent that has no layout here.
+pub(crate) fn le_event_name(code: u8) -> Option<&'static str> {
+    LE_EVENTS.name8(code)
+}
+
+/// The name of an L2CAP signalling command that has no layout here.
+pub(crate) fn signal_name(code: u8) -> Option<&'static str> {
+    L2CAP_SIGNALS.name8(code)
+}
+
+/// The protocol of a PSM, or of an SPSM, as L2CAP channels are opened for.
+pub fn psm_name(psm: u16) -> Option<&'static str> {
+    PSMS.name16(psm)
 }
 
 /// The service of a name (`Heart Rate`) or identifier (`heart_rate`, `org.bluetooth.service.heart_rate`);
@@ -206,6 +231,11 @@ static APPEARANCES: Table = Table::new(include_str!("assigned/appearances.tsv"))
 static AD_TYPES: Table = Table::new(include_str!("assigned/ad_types.tsv"));
 static URI_SCHEMES: Table = Table::new(include_str!("assigned/uri_schemes.tsv"));
 static CORE_VERSIONS: Table = Table::new(include_str!("assigned/core_versions.tsv"));
+static PSMS: Table = Table::new(include_str!("assigned/psms.tsv"));
+static HCI_COMMANDS: Table = Table::new(include_str!("assigned/hci_commands.tsv"));
+static HCI_EVENTS: Table = Table::new(include_str!("assigned/hci_events.tsv"));
+static LE_EVENTS: Table = Table::new(include_str!("assigned/le_events.tsv"));
+static L2CAP_SIGNALS: Table = Table::new(include_str!("assigned/l2cap_signals.tsv"));
 
 #[cfg(test)]
 mod tests {
@@ -224,6 +254,9 @@ mod tests {
         assert_eq!(core_version_name(0x0C), Some("Core Specification 5.3"));
         assert_eq!(uri_scheme('\u{17}'), Some("https:"));
         assert_eq!(uri_scheme('\u{1}'), Some(""));
+        assert_eq!(psm_name(0x0019), Some("AVDTP"));
+        assert_eq!(command_name(0x0401), Some("Inquiry"));
+        assert_eq!(event_name(0x2F), Some("Extended Inquiry Result"));
     }
 
     #[test]
@@ -300,6 +333,11 @@ mod tests {
             (&AD_TYPES, 50),
             (&URI_SCHEMES, 186),
             (&CORE_VERSIONS, 17),
+            (&PSMS, 17),
+            (&HCI_COMMANDS, 180),
+            (&HCI_EVENTS, 60),
+            (&LE_EVENTS, 9),
+            (&L2CAP_SIGNALS, 6),
         ];
         for (table, at_least) in tables {
             let mut count = 0;

@@ -10,7 +10,9 @@ bluetooth-numbers-database, one row a line, the first line a comment `# source: 
   service_uuids, characteristic_uuids, descriptor_uuids, declaration_uuids    uuid, name, id (org.bluetooth.…)
   appearance           value, category, subcategory, category name, subcategory name
   ad_types             type, name, reference        core_version, uri_schemes code, name
-  vendor_uuids128      uuid, kind, name, vendor, id
+  vendor_uuids128      uuid, kind, name, vendor, id              psm         psm, name
+
+The tables of HCI and L2CAP names there are kept by hand: the SIG's repository has none.
 
 Numbers there are 0x-prefixed hexadecimal. What is written is sorted by a key of fixed width, as `src/assigned.rs` searches it.
 """
@@ -102,6 +104,8 @@ def main():
 
     source, rows = read(facts, "core_version")
     write(out, "core_versions", "LMP or HCI version, name", source, [(hexadecimal(r[0], 2), r[1]) for r in rows])
+    source, rows = read(facts, "psm")
+    write(out, "psms", "PSM or SPSM, name", source, [(hexadecimal(r[0], 4), r[1].replace("_", " ")) for r in rows])
     source, rows = read(facts, "uri_schemes")
     named = [(hexadecimal(r[0], 4), "" if r[1] == "empty scheme name" else r[1]) for r in rows]
     write(out, "uri_schemes", "first code point of an AD structure of type URI, scheme", source, named)

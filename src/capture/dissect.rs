@@ -7,6 +7,7 @@
 
 mod att;
 mod attributes;
+mod channels;
 mod fields;
 mod line;
 mod links;

@@ -130,11 +130,12 @@ macro_rules! open_enum {
 }
 
 /// A table of packets or PDUs told apart by one octet: rows of the form `code "name" Struct<'a> { fields };`
-/// under the enum that holds them. `whole` refuses octets behind the layout, `front` ignores them.
+/// under the enum that holds them. `whole` refuses octets behind the layout, `front` ignores them; a function behind
+/// that knows names of codes that have no row.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! coded_table {
-    ($(#[$emeta:meta])* pub enum $enum:ident, $extent:ident;
+    ($(#[$emeta:meta])* pub enum $enum:ident, $extent:ident $(, $others:path)?;
         $($(#[$meta:meta])* $code:literal $text:literal $name:ident $(<$life:lifetime>)?
             { $($field:ident : $type:ty $(as $view:ty)?),* } ;)*
     ) => {
@@ -218,7 +219,9 @@ macro_rules! coded_table {
                         event.show_fields(to);
                     })*
                     Self::Unknown { code, parameters } => {
-                        to.begin_named(stringify!($enum), (*code).into(), 1, None);
+                        let name: Option<&str> = None;
+                        $(let name = name.or_else(|| $others(*code));)?
+                        to.begin_named(stringify!($enum), (*code).into(), 1, name);
                         to.body("parameters");
                         to.octets(parameters);
                     }

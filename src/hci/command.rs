@@ -1,7 +1,9 @@
 //! HCI commands ([Vol 4] Part E, 5.4.1): one row of `command/table.rs` declares each.
 
+use crate::BdAddr;
+use crate::assigned;
 use crate::codec::show::{self, Show, Units};
-use crate::codec::{Field, ParseError, Walk, parse_front, whole};
+use crate::codec::{Field, ParseError, Secret, Walk, parse_front, whole};
 use crate::hci::meanings::ScanType;
 use crate::hci::{ConnectionHandle, ErrorCode};
 use crate::layout;
@@ -74,6 +76,16 @@ layout! {
 layout! {
     /// The answer of a command on a link: its status and the link.
     pub struct HandleReturn { status: ErrorCode, connection_handle: ConnectionHandle }
+}
+
+layout! {
+    /// The answer of a command about a BR/EDR device: its status and the device.
+    pub struct AddressReturn { status: ErrorCode, bd_addr: BdAddr }
+}
+
+layout! {
+    /// One key of Write Stored Link Key and of Return Link Keys.
+    pub struct StoredLinkKey<'a> { bd_addr: BdAddr, link_key: Secret<'a, 16> }
 }
 
 layout! {
@@ -212,7 +224,7 @@ macro_rules! hci_commands {
                         command.show_fields(to);
                     })*
                     Self::Unknown { opcode, parameters } => {
-                        to.begin_named(opcode.kind(), opcode.0.into(), 2, None);
+                        to.begin_named(opcode.kind(), opcode.0.into(), 2, opcode.name());
                         to.body("parameters");
                         to.octets(parameters);
                     }
@@ -222,9 +234,9 @@ macro_rules! hci_commands {
         }
 
         impl Opcode {
-            /// The command's name in the specification.
-            pub const fn name(self) -> Option<&'static str> {
-                match self.0 { $($opcode => Some($text),)* _ => None }
+            /// The command's name in the specification, whether its layout is known here or not.
+            pub fn name(self) -> Option<&'static str> {
+                match self.0 { $($opcode => Some($text),)* _ => assigned::command_name(self.0) }
             }
 
             /// Octet and bit of the command in the answer of Read Local Supported Commands.
@@ -237,6 +249,7 @@ macro_rules! hci_commands {
             pub fn show_return(self, octets: &[u8], to: &mut dyn Show) {
                 match self.0 {
                     $($opcode => show_return::<hci_commands!(@return '_ $return)>(octets, to),)*
+                    _ if self.name().is_some() => show_status_and_octets(octets, to),
                     _ => show_octets(octets, to),
                 }
             }
@@ -276,22 +289,28 @@ impl fmt::Display for Command<'_> {
 }
 
 fn show_return<'a, T: Field<'a>>(octets: &'a [u8], to: &mut dyn Show) {
-    match (parse_front::<T>("", octets), octets.split_first()) {
-        (Ok((value, _)), _) => value.show(to),
-        (Err(_), Some((&status, rest))) => {
-            to.begin();
-            to.field("status");
-            ErrorCode(status).show(to);
-            to.body("parameters");
-            to.octets(rest);
-            to.end();
-        }
-        (Err(_), None) => {
-            if !to.in_words(&"(empty)") {
-                show_octets(octets, to);
-            }
-        }
+    match parse_front::<T>("", octets) {
+        Ok((value, _)) => value.show(to),
+        Err(_) => show_status_and_octets(octets, to),
     }
+}
+
+/// Every command of the specification that returns something returns its status first.
+fn show_status_and_octets(octets: &[u8], to: &mut dyn Show) {
+    let Some((&status, rest)) = octets.split_first() else {
+        if !to.in_words(&"(empty)") {
+            show_octets(octets, to);
+        }
+        return;
+    };
+    to.begin();
+    to.field("status");
+    ErrorCode(status).show(to);
+    if !rest.is_empty() {
+        to.body("parameters");
+        to.octets(rest);
+    }
+    to.end();
 }
 
 /// Parameters of no known layout.

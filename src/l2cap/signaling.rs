@@ -1,6 +1,7 @@
 //! Commands of the signalling channel ([Vol 3] Part A, 4).
 
-use crate::codec::show::Units;
+use crate::assigned;
+use crate::codec::show::{Show, Units, View};
 use crate::codec::{HexInt, ParseError, Rest, Tail};
 use crate::hci::{ParameterUnits, Role};
 use crate::open_enum;
@@ -73,16 +74,92 @@ open_enum! {
     }
 }
 
+open_enum! {
+    /// Answer to a request for a BR/EDR channel ([Vol 3] Part A, 4.3).
+    pub struct ConnectionResult(u16) {
+        ConnectionSuccessful = 0x0000 "Connection successful",
+        ConnectionPending = 0x0001 "Connection pending",
+        PsmNotSupported = 0x0002 "Connection refused - PSM not supported",
+        SecurityBlock = 0x0003 "Connection refused - security block",
+        NoResourcesAvailable = 0x0004 "Connection refused - no resources available",
+        InvalidSourceCid = 0x0006 "Connection refused - invalid Source CID",
+        SourceCidAlreadyAllocated = 0x0007 "Connection refused - Source CID already allocated",
+    }
+}
+
+open_enum! {
+    /// Answer to a configuration request ([Vol 3] Part A, 4.5).
+    pub struct ConfigurationResult(u16) {
+        Success = 0x0000 "Success",
+        UnacceptableParameters = 0x0001 "Failure - unacceptable parameters",
+        Rejected = 0x0002 "Failure - rejected",
+        UnknownOptions = 0x0003 "Failure - unknown options",
+        Pending = 0x0004 "Pending",
+        FlowSpecRejected = 0x0005 "Failure - flow spec rejected",
+    }
+}
+
+open_enum! {
+    /// What an information request asks for ([Vol 3] Part A, 4.10).
+    pub struct InfoType(u16) {
+        ConnectionlessMtu = 0x0001 "Connectionless MTU",
+        ExtendedFeatures = 0x0002 "Extended features supported",
+        FixedChannels = 0x0003 "Fixed channels supported",
+    }
+}
+
+open_enum! {
+    /// Answer to an information request ([Vol 3] Part A, 4.11).
+    pub struct InformationResult(u16) {
+        Success = 0x0000 "Success",
+        NotSupported = 0x0001 "Not supported",
+    }
+}
+
+/// A PSM or SPSM: the protocol that a channel is for.
+#[derive(Debug)]
+pub enum Psm {}
+
+impl View<HexInt<u16>> for Psm {
+    fn show(value: HexInt<u16>, to: &mut dyn Show) {
+        to.named(value.0.into(), 2, assigned::psm_name(value.0));
+    }
+}
+
 crate::coded_table! {
-    /// A command of the LE signalling channel, by its code. The BR/EDR ones are not here: on LE they are
+    /// A command of the signalling channels, by its code. Those of BR/EDR are here for captures: on LE they are
     /// not understood.
-    pub enum SignalingCommand, whole;
+    pub enum SignalingCommand, whole, assigned::signal_name;
     /// [Vol 3] Part A, 4.1.
     0x01 "L2CAP_COMMAND_REJECT_RSP" CommandRejectRsp<'a> { reason: RejectReason, reason_data: Rest<'a> };
+    /// [Vol 3] Part A, 4.2.
+    0x02 "L2CAP_CONNECTION_REQ" ConnectionReq { psm: HexInt<u16> as Psm, source_cid: HexInt<u16> };
+    /// [Vol 3] Part A, 4.3.
+    0x03 "L2CAP_CONNECTION_RSP" ConnectionRsp {
+        destination_cid: HexInt<u16>, source_cid: HexInt<u16>, result: ConnectionResult, status: u16
+    };
+    /// [Vol 3] Part A, 4.4.
+    0x04 "L2CAP_CONFIGURATION_REQ" ConfigurationReq<'a> {
+        destination_cid: HexInt<u16>, flags: HexInt<u16>, options: Rest<'a>
+    };
+    /// [Vol 3] Part A, 4.5.
+    0x05 "L2CAP_CONFIGURATION_RSP" ConfigurationRsp<'a> {
+        source_cid: HexInt<u16>, flags: HexInt<u16>, result: ConfigurationResult, options: Rest<'a>
+    };
     /// [Vol 3] Part A, 4.6.
     0x06 "L2CAP_DISCONNECTION_REQ" DisconnectionReq { destination_cid: HexInt<u16>, source_cid: HexInt<u16> };
     /// [Vol 3] Part A, 4.7.
     0x07 "L2CAP_DISCONNECTION_RSP" DisconnectionRsp { destination_cid: HexInt<u16>, source_cid: HexInt<u16> };
+    /// [Vol 3] Part A, 4.8.
+    0x08 "L2CAP_ECHO_REQ" EchoReq<'a> { data: Rest<'a> };
+    /// [Vol 3] Part A, 4.9.
+    0x09 "L2CAP_ECHO_RSP" EchoRsp<'a> { data: Rest<'a> };
+    /// [Vol 3] Part A, 4.10.
+    0x0A "L2CAP_INFORMATION_REQ" InformationReq { info_type: InfoType };
+    /// [Vol 3] Part A, 4.11.
+    0x0B "L2CAP_INFORMATION_RSP" InformationRsp<'a> {
+        info_type: InfoType, result: InformationResult, info: Rest<'a>
+    };
     /// [Vol 3] Part A, 4.20. Intervals in units of 1.25 ms, the time-out of 10 ms.
     0x12 "L2CAP_CONNECTION_PARAMETER_UPDATE_REQ" ConnectionParameterUpdateReq {
         interval_min: u16 as Units<1250>, interval_max: u16 as Units<1250>, latency: u16,
@@ -92,7 +169,7 @@ crate::coded_table! {
     0x13 "L2CAP_CONNECTION_PARAMETER_UPDATE_RSP" ConnectionParameterUpdateRsp { result: ParameterUpdateResult };
     /// [Vol 3] Part A, 4.22.
     0x14 "L2CAP_LE_CREDIT_BASED_CONNECTION_REQ" LeCreditBasedConnectionReq {
-        spsm: HexInt<u16>, source_cid: HexInt<u16>, mtu: u16, mps: u16, initial_credits: u16
+        spsm: HexInt<u16> as Psm, source_cid: HexInt<u16>, mtu: u16, mps: u16, initial_credits: u16
     };
     /// [Vol 3] Part A, 4.23.
     0x15 "L2CAP_LE_CREDIT_BASED_CONNECTION_RSP" LeCreditBasedConnectionRsp {
@@ -103,7 +180,7 @@ crate::coded_table! {
     0x16 "L2CAP_FLOW_CONTROL_CREDIT_IND" FlowControlCreditInd { cid: HexInt<u16>, credits: u16 };
     /// [Vol 3] Part A, 4.25.
     0x17 "L2CAP_CREDIT_BASED_CONNECTION_REQ" CreditBasedConnectionReq<'a> {
-        spsm: HexInt<u16>, mtu: u16, mps: u16, initial_credits: u16, source_cids: Tail<'a, HexInt<u16>>
+        spsm: HexInt<u16> as Psm, mtu: u16, mps: u16, initial_credits: u16, source_cids: Tail<'a, HexInt<u16>>
     };
     /// [Vol 3] Part A, 4.26.
     0x18 "L2CAP_CREDIT_BASED_CONNECTION_RSP" CreditBasedConnectionRsp<'a> {
@@ -242,9 +319,16 @@ pub(crate) fn react(payload: &[u8], role: Role, grant: impl Fn(&ParameterUnits) 
             CreditBasedReconfigureRsp { result: ReconfigureResult::OneOrMoreDestinationCidsInvalid }.into(),
             identifier,
         ),
-        SignalingCommand::Unknown { .. } | SignalingCommand::ConnectionParameterUpdateReq(_) => {
-            not_understood()
-        }
+        SignalingCommand::Unknown { .. }
+        | SignalingCommand::ConnectionParameterUpdateReq(_)
+        | SignalingCommand::ConnectionReq(_)
+        | SignalingCommand::ConnectionRsp(_)
+        | SignalingCommand::ConfigurationReq(_)
+        | SignalingCommand::ConfigurationRsp(_)
+        | SignalingCommand::EchoReq(_)
+        | SignalingCommand::EchoRsp(_)
+        | SignalingCommand::InformationReq(_)
+        | SignalingCommand::InformationRsp(_) => not_understood(),
         _ => Reaction::default(),
     }
 }
@@ -261,7 +345,18 @@ mod tests {
     fn l2_unknown_codes_and_wrong_lengths_are_not_understood() {
         let not_understood = |identifier| Some(vec![0x01, identifier, 2, 0, 0, 0]);
         assert_eq!(reply(&[0x7F, 5, 0, 0]), not_understood(5));
-        assert_eq!(reply(&[0x08, 6, 0, 0]), not_understood(6), "BR/EDR echo");
+        for of_classic in [
+            &[0x02, 6, 4, 0, 1, 0, 0x40, 0][..],
+            &[0x03, 6, 8, 0, 0x40, 0, 0x40, 0, 0, 0, 0, 0],
+            &[0x04, 6, 4, 0, 0x40, 0, 0, 0],
+            &[0x05, 6, 6, 0, 0x40, 0, 0, 0, 0, 0],
+            &[0x08, 6, 0, 0],
+            &[0x09, 6, 0, 0],
+            &[0x0A, 6, 2, 0, 2, 0],
+            &[0x0B, 6, 4, 0, 2, 0, 1, 0],
+        ] {
+            assert_eq!(reply(of_classic), not_understood(6), "{of_classic:?}");
+        }
         assert_eq!(reply(&[0x12, 7, 9, 0, 1]), not_understood(7), "length field");
         assert_eq!(reply(&[0x12, 7, 1, 0, 1]), not_understood(7), "short of its layout");
         assert_eq!(reply(&[0x12, 8]), not_understood(8), "short of its header");

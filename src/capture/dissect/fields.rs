@@ -3,10 +3,12 @@
 use super::packet::{Acl, Asked, Content, Frame, Isochronous, Packet, Pdu, Signals, What};
 use crate::capture::{Direction, Kind, Timestamp};
 use crate::codec::Field;
-use crate::codec::show::{Json, Show, Tree};
+use crate::codec::HexInt;
+use crate::codec::show::{Json, Show, Tree, View};
 use crate::gap::advertising_data::AdvertisingData;
 use crate::hci::acl::PacketBoundary;
 use crate::hci::{Command, Event};
+use crate::l2cap::signaling::Psm;
 use std::fmt::Display;
 
 impl Packet<'_> {
@@ -157,6 +159,10 @@ impl Packet<'_> {
         to.begin();
         to.field("channel");
         frame.channel.show(to);
+        if let Some(psm) = frame.psm {
+            to.field("psm");
+            Psm::show(HexInt(psm), to);
+        }
         number(to, "length", frame.payload.len() + frame.missing);
         if frame.packets > 1 {
             to.field("packets");

@@ -3,6 +3,7 @@
 use super::packet::{Acl, Content, Frame, Isochronous, Packet, Pdu, Signals};
 use super::text::{self, Text};
 use super::{att, note, report};
+use crate::assigned;
 use crate::capture::{Direction, Timestamp};
 use crate::codec::ParseError;
 use crate::codec::show::{Line, digits};
@@ -142,6 +143,12 @@ impl Packet<'_> {
             Pdu::Signals(signals) => signal_line(out, signals),
             Pdu::Other(payload) => {
                 let _ = write!(out, "L2CAP {} ", frame.channel);
+                if let Some(psm) = frame.psm {
+                    let _ = match assigned::psm_name(psm) {
+                        Some(name) => write!(out, "({name}) "),
+                        None => write!(out, "(PSM 0x{psm:04X}) "),
+                    };
+                }
                 text::octets(out, payload);
             }
         }

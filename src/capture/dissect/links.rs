@@ -3,7 +3,8 @@
 //! Bounded: a capture may name any number of handles and never end a link.
 
 use super::attributes::Attributes;
-use super::packet::{Asked, Frame, What};
+use super::channels::Channels;
+use super::packet::{Asked, Frame, Pdu, What};
 use crate::Address;
 use crate::Uuid;
 use crate::att::pdu::PduKind;
@@ -23,7 +24,7 @@ pub(super) type LinkKey = (Option<u16>, ConnectionHandle);
 type Server = (Option<Address>, Option<LinkKey>, Side);
 
 /// The way of packets; where it is unknown both ways are one.
-type Side = Option<Direction>;
+pub(super) type Side = Option<Direction>;
 
 #[derive(Debug, Default)]
 pub(super) struct Links {
@@ -39,6 +40,7 @@ struct Link {
     ways: [Way; 3],
     /// The way of the last packet that began a frame.
     last: Side,
+    channels: Channels,
 }
 
 /// One way of a link.
@@ -148,9 +150,12 @@ impl Links {
         let packets = way.packets;
         let mut outcome = Outcome { peer, direction, frame: None, dropped, server: None };
         if let Some((channel, payload)) = whole {
-            let mut frame = Frame { channel, payload, packets, missing, answers: None };
+            let psm = link.channels.psm(direction, channel.0);
+            let mut frame = Frame { channel, psm, payload, packets, missing, answers: None };
             if frame.channel == ChannelId::Attribute {
                 self.on_att(key, &mut frame, &mut outcome, now);
+            } else if let Pdu::Signals(signals) = frame.pdu() {
+                signals.flatten().for_each(|signal| link.channels.on_signal(direction, &signal));
             }
             outcome.frame = Some(frame);
         }

@@ -101,6 +101,8 @@ pub struct Acl<'d> {
 pub struct Frame {
     /// Its channel.
     pub channel: ChannelId,
+    /// The PSM or SPSM that a dynamic channel was opened for, when the capture has that.
+    pub psm: Option<u16>,
     /// Its payload.
     pub payload: Bytes,
     /// How many packets it came in.
@@ -173,7 +175,9 @@ impl Frame {
     pub fn pdu(&self) -> Pdu<'_> {
         match self.channel {
             ChannelId::Attribute => Pdu::Att(AttPdu::from_octets(&self.payload)),
-            ChannelId::SecurityManager => Pdu::Smp(SmpPdu::from_octets(&self.payload)),
+            ChannelId::SecurityManager | ChannelId::ClassicSecurityManager => {
+                Pdu::Smp(SmpPdu::from_octets(&self.payload))
+            }
             ChannelId::Signaling | ChannelId::ClassicSignaling => Pdu::Signals(Signals(&self.payload)),
             _ => Pdu::Other(&self.payload),
         }

@@ -344,3 +344,136 @@ fn what_is_broken_is_shown_with_the_reason_in_every_form() {
     assert_eq!(json(std::slice::from_ref(&raw))["kind"], "broken");
     assert!(fields(&[raw]).contains("data: 071b0a"));
 }
+
+#[test]
+fn what_is_of_br_edr_is_named_though_its_fields_are_not() {
+    let got = lines(&[
+        record(Sent, vec![1, 0x01, 0x04, 5, 0x33, 0x8B, 0x9E, 4, 0]),
+        record(Received, vec![4, 0x0F, 4, 0, 1, 0x01, 0x04]),
+        record(Received, vec![4, 0x2F, 2, 1, 0x95]),
+        record(Received, vec![4, 0x0E, 6, 1, 0x17, 0x0C, 0, 0, 0x20]),
+        record(Received, vec![4, 0x0E, 4, 1, 0x18, 0x0C, 0x0C]),
+        record(Received, vec![4, 0x0E, 4, 1, 0x01, 0xFC, 0x0C]),
+        record(Sent, vec![1, 0x01, 0xFC, 1, 2]),
+        record(Received, vec![4, 0xFF, 2, 1, 2]),
+        record(Received, vec![4, 0x3E, 2, 0x2D, 0]),
+    ]);
+    assert_eq!(
+        got,
+        [
+            "Inquiry 338b9e0400",
+            "Command Status status=Success num_hci_command_packets=1 command_opcode=Inquiry",
+            "Extended Inquiry Result 0195",
+            "Command Complete Read Page Timeout ncmd=1 status=Success 0020",
+            "Command Complete Write Page Timeout ncmd=1 status=Command Disallowed",
+            "Command Complete vendor command 0xFC01 ncmd=1 0c",
+            "vendor command 0xFC01 02",
+            "Vendor Specific parameters=0102",
+            "LE CS Read Remote FAE Table Complete 00",
+        ]
+    );
+    let tree = fields(&[record(Sent, vec![1, 0x01, 0x04, 1, 0x33])]);
+    assert!(tree.contains("command: Inquiry (0x0401)"), "{tree}");
+}
+
+#[test]
+fn keys_of_br_edr_are_not_shown_in_any_form() {
+    const KEY: [u8; 16] = [0xA5; 16];
+    let packet = |head: &[u8], rest: &[&[u8]]| [head, &rest.concat()].concat();
+    let peer = [1, 2, 3, 4, 5, 6];
+    for octets in [
+        packet(&[1, 0x0B, 0x04, 22], &[&peer, &KEY]),
+        packet(&[1, 0x0D, 0x04, 23], &[&peer, &[4], &KEY]),
+        packet(&[1, 0x30, 0x04, 38], &[&peer, &[0; 16], &KEY]),
+        packet(&[1, 0x45, 0x04, 70], &[&peer, &[0; 16], &KEY, &[0; 16], &KEY]),
+        packet(&[1, 0x11, 0x0C, 23], &[&[1], &peer, &KEY]),
+        packet(&[4, 0x0E, 36, 1, 0x57, 0x0C, 0], &[&[0; 16], &KEY]),
+        packet(&[4, 0x0E, 68, 1, 0x7D, 0x0C, 0], &[&[0; 16], &KEY, &[0; 16], &KEY]),
+        packet(&[4, 0x15, 23], &[&[1], &peer, &KEY]),
+        packet(&[4, 0x18, 23], &[&peer, &KEY, &[4]]),
+        // Identity Information of SMP, on its BR/EDR channel.
+        packet(&[2, 0x40, 0x20, 21, 0, 17, 0, 7, 0, 8], &[&KEY]),
+    ] {
+        let records = [record(Sent, octets)];
+        let shown = format!("{}{}{}", lines(&records)[0], fields(&records), json(&records));
+        assert!(shown.contains("<secret>") && !shown.contains("a5a5"), "{shown}");
+        assert!(!shown.contains("malformed"), "{shown}");
+    }
+}
+
+/// One frame in one ACL packet on link 0x0040.
+fn frame(direction: Direction, cid: u16, payload: &[u8]) -> Record {
+    let length = u8::try_from(payload.len()).expect("short");
+    let [low, high] = cid.to_le_bytes();
+    fragment(direction, 0x40, true, &[&[length, 0, low, high][..], payload].concat())
+}
+
+#[test]
+fn channels_are_named_by_what_they_were_opened_for() {
+    let got = lines(&[
+        frame(Sent, 1, &[2, 5, 4, 0, 1, 0, 0x50, 0]),
+        frame(Received, 1, &[3, 5, 8, 0, 0x41, 0, 0x50, 0, 0, 0, 0, 0]),
+        frame(Sent, 0x41, &[0xAA]),
+        frame(Received, 0x50, &[0xBB]),
+        // The same number the other way is another channel.
+        frame(Received, 0x41, &[0xCC]),
+        frame(Sent, 1, &[6, 6, 4, 0, 0x41, 0, 0x50, 0]),
+        frame(Received, 1, &[7, 6, 4, 0, 0x41, 0, 0x50, 0]),
+        frame(Sent, 0x41, &[0xDD]),
+        frame(Received, 0x50, &[0xEE]),
+        frame(Sent, 2, &[1]),
+        // A vendor's PSM, refused.
+        frame(Sent, 1, &[2, 7, 4, 0, 1, 0x10, 0x51, 0]),
+        frame(Received, 0x51, &[1]),
+        frame(Received, 1, &[3, 7, 8, 0, 0, 0, 0x51, 0, 2, 0, 0, 0]),
+        frame(Received, 0x51, &[1]),
+    ]);
+    assert_eq!(
+        got,
+        [
+            "ACL 0x0040 L2CAP_CONNECTION_REQ psm=SDP source_cid=0x0050 id=5",
+            "ACL 0x0040 L2CAP_CONNECTION_RSP destination_cid=0x0041 source_cid=0x0050 \
+             result=Connection successful status=0 id=5",
+            "ACL 0x0040 L2CAP 0x0041 (SDP) aa",
+            "ACL 0x0040 L2CAP 0x0050 (SDP) bb",
+            "ACL 0x0040 L2CAP 0x0041 cc",
+            "ACL 0x0040 L2CAP_DISCONNECTION_REQ destination_cid=0x0041 source_cid=0x0050 id=6",
+            "ACL 0x0040 L2CAP_DISCONNECTION_RSP destination_cid=0x0041 source_cid=0x0050 id=6",
+            "ACL 0x0040 L2CAP 0x0041 dd",
+            "ACL 0x0040 L2CAP 0x0050 ee",
+            "ACL 0x0040 L2CAP connectionless 01",
+            "ACL 0x0040 L2CAP_CONNECTION_REQ psm=0x1001 source_cid=0x0051 id=7",
+            "ACL 0x0040 L2CAP 0x0051 (PSM 0x1001) 01",
+            "ACL 0x0040 L2CAP_CONNECTION_RSP destination_cid=0x0000 source_cid=0x0051 \
+             result=Connection refused - PSM not supported status=0 id=7",
+            "ACL 0x0040 L2CAP 0x0051 01",
+        ]
+    );
+}
+
+#[test]
+fn credit_based_channels_are_named_even_where_the_format_does_not_tell_the_way() {
+    let requests = [
+        frame(Received, 5, &[0x14, 3, 10, 0, 0x80, 0, 0x40, 0, 23, 0, 23, 0, 1, 0]),
+        frame(Sent, 5, &[0x15, 3, 10, 0, 0x48, 0, 23, 0, 23, 0, 1, 0, 0, 0]),
+        frame(Received, 5, &[0x17, 4, 12, 0, 0x27, 0, 64, 0, 64, 0, 1, 0, 0x41, 0, 0x42, 0]),
+        frame(Sent, 5, &[0x18, 4, 12, 0, 64, 0, 64, 0, 1, 0, 0, 0, 0x49, 0, 0, 0]),
+        frame(Received, 0x48, &[1]),
+        frame(Received, 0x49, &[2]),
+        frame(Sent, 0x40, &[3]),
+        frame(Sent, 0x41, &[4]),
+    ];
+    let named = ["0x0048 (PSM 0x0080) 01", "0x0049 (EATT) 02", "0x0040 (PSM 0x0080) 03", "0x0041 (EATT) 04"]
+        .map(|line| format!("ACL 0x0040 L2CAP {line}"));
+    assert_eq!(lines(&requests)[4..], named);
+    let unknown = requests.map(|mut record| {
+        if record.direction() == Some(Sent) {
+            record.data = [&record.data[..2], &[0x00], &record.data[3..]].concat().into();
+        }
+        record.kind = Kind::Packet(None);
+        record
+    });
+    assert_eq!(lines(&unknown)[4..], named);
+    let json = json(&unknown);
+    assert_eq!(json["l2cap"]["psm"]["name"], "EATT", "{json}");
+}

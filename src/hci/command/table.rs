@@ -1,4 +1,4 @@
-//! Every HCI command of an LE host, once: opcode, bit in Read Local Supported Commands
+//! Every HCI command of an LE host, and those of BR/EDR that hold secrets, once: opcode, bit in Read Local Supported Commands
 //! ([Vol 4] Part E, 6.27), name, parameters, and what the controller answers.
 
 use super::*;
@@ -13,10 +13,27 @@ hci_commands! {
     0x0406 (0, 5) "Disconnect" Disconnect {
         connection_handle: ConnectionHandle, reason: ErrorCode
     } => Status;
+    /// [Vol 4] Part E, 7.1.10. Of BR/EDR, here for its secret.
+    0x040B (1, 2) "Link Key Request Reply" LinkKeyRequestReply<'a> {
+        bd_addr: BdAddr, link_key: Secret<'a, 16>
+    } => AddressReturn;
+    /// [Vol 4] Part E, 7.1.12. Of BR/EDR, here for its secret.
+    0x040D (1, 4) "PIN Code Request Reply" PinCodeRequestReply<'a> {
+        bd_addr: BdAddr, pin_code_length: u8, pin_code: Secret<'a, 16>
+    } => AddressReturn;
     /// [Vol 4] Part E, 7.1.23.
     0x041D (2, 7) "Read Remote Version Information" ReadRemoteVersionInformation {
         connection_handle: ConnectionHandle
     } => Status;
+    /// [Vol 4] Part E, 7.1.34. Of BR/EDR, here for its secret.
+    0x0430 (19, 4) "Remote OOB Data Request Reply" RemoteOobDataRequestReply<'a> {
+        bd_addr: BdAddr, c: &'a [u8; 16], r: Secret<'a, 16>
+    } => AddressReturn;
+    /// [Vol 4] Part E, 7.1.53. Of BR/EDR, here for its secret.
+    0x0445 (32, 1) "Remote OOB Extended Data Request Reply" RemoteOobExtendedDataRequestReply<'a> {
+        bd_addr: BdAddr, c_192: &'a [u8; 16], r_192: Secret<'a, 16>, c_256: &'a [u8; 16],
+        r_256: Secret<'a, 16>
+    } => AddressReturn;
     /// [Vol 4] Part E, 7.3.1.
     0x0C01 (5, 6) "Set Event Mask" SetEventMask { event_mask: HexInt<u64> } => StatusReturn;
     /// [Vol 4] Part E, 7.3.2.
@@ -25,6 +42,11 @@ hci_commands! {
     0x0C05 (6, 0) "Set Event Filter" SetEventFilter<'a> {
         filter_type: u8, filter_condition: Rest<'a>
     } => StatusReturn;
+    /// [Vol 4] Part E, 7.3. Of BR/EDR, here for its secret.
+    0x0C11 (6, 6) "Write Stored Link Key" WriteStoredLinkKey<'a> {
+        keys: List<'a, StoredLinkKey<'a>>
+    }
+        => (WriteStoredLinkKeyReturn { status: ErrorCode, num_keys_written: u8 });
     /// [Vol 4] Part E, 7.3.11.
     0x0C13 (7, 0) "Write Local Name" WriteLocalName<'a> { local_name: &'a [u8; 248] } => StatusReturn;
     /// [Vol 4] Part E, 7.3.12.
@@ -57,6 +79,9 @@ hci_commands! {
     0x0C35 (10, 7) "Host Number Of Completed Packets" HostNumberOfCompletedPackets<'a> {
         handles: List<'a, CompletedPackets>
     } => Nothing;
+    /// [Vol 4] Part E, 7.3.60. Of BR/EDR, here for its secret.
+    0x0C57 (17, 7) "Read Local OOB Data" ReadLocalOobData {}
+        => (ReadLocalOobDataReturn<'a> { status: ErrorCode, c: &'a [u8; 16], r: Secret<'a, 16> });
     /// [Vol 4] Part E, 7.3.69.
     0x0C63 (22, 2) "Set Event Mask Page 2" SetEventMaskPage2 {
         event_mask_page_2: HexInt<u64>
@@ -84,6 +109,12 @@ hci_commands! {
     0x0C7C (32, 5) "Write Authenticated Payload Timeout" WriteAuthenticatedPayloadTimeout {
         connection_handle: ConnectionHandle, authenticated_payload_timeout: u16 as Units<10_000>
     } => HandleReturn;
+    /// [Vol 4] Part E, 7.3.95. Of BR/EDR, here for its secret.
+    0x0C7D (32, 6) "Read Local OOB Extended Data" ReadLocalOobExtendedData {}
+        => (ReadLocalOobExtendedDataReturn<'a> {
+            status: ErrorCode, c_192: &'a [u8; 16], r_192: Secret<'a, 16>, c_256: &'a [u8; 16],
+            r_256: Secret<'a, 16>
+        });
     /// [Vol 4] Part E, 7.3.
     // Layout not confirmed by a second source.
     0x0C84 (45, 7) "Set Min Encryption Key Size" SetMinEncryptionKeySize {

@@ -74,7 +74,7 @@ fn no_two_commands_share_a_supported_bit() {
         }
     }
     assert!(Command::OPCODES.is_sorted());
-    assert_eq!(Command::OPCODES.len(), 166);
+    assert_eq!(Command::OPCODES.len(), 173);
 }
 
 proptest! {

@@ -4,12 +4,13 @@ use super::*;
 use crate::BdAddr;
 use crate::codec::show::Units;
 use crate::codec::{HexInt, List, Prefixed, Rest, Secret};
+use crate::hci::command::StoredLinkKey;
 use crate::hci::meanings::{ClockAccuracy, Company, CoreVersion, DataStatus, EncryptionEnabled};
 use crate::hci::{AddressType, CompletedPackets, ConnectionHandle, ErrorCode, Opcode, Phy, Role};
 
 crate::coded_table! {
     /// An HCI event ([Vol 4] Part E, 7.7).
-    pub enum Event, front;
+    pub enum Event, front, crate::assigned::event_name;
     /// [Vol 4] Part E, 7.7.3. Of BR/EDR: captures of phones and computers have it.
     0x03 "Connection Complete" ConnectionComplete {
         status: ErrorCode, connection_handle: ConnectionHandle, bd_addr: BdAddr, link_type: u8,
@@ -40,6 +41,12 @@ crate::coded_table! {
     0x10 "Hardware Error" HardwareError { hardware_code: u8 };
     /// [Vol 4] Part E, 7.7.19.
     0x13 "Number Of Completed Packets" NumberOfCompletedPackets<'a> { handles: List<'a, CompletedPackets> };
+    /// [Vol 4] Part E, 7.7.21. Of BR/EDR, here for its secret.
+    0x15 "Return Link Keys" ReturnLinkKeys<'a> { keys: List<'a, StoredLinkKey<'a>> };
+    /// [Vol 4] Part E, 7.7.24. Of BR/EDR, here for its secret.
+    0x18 "Link Key Notification" LinkKeyNotification<'a> {
+        bd_addr: BdAddr, link_key: Secret<'a, 16>, key_type: u8
+    };
     /// [Vol 4] Part E, 7.7.
     0x1A "Data Buffer Overflow" DataBufferOverflow { link_type: u8 };
     /// [Vol 4] Part E, 7.7.39.
@@ -63,7 +70,7 @@ crate::coded_table! {
 
 crate::coded_table! {
     /// What an LE Meta event carries, by its subevent code ([Vol 4] Part E, 7.7.65).
-    pub enum LeEvent, front;
+    pub enum LeEvent, front, crate::assigned::le_event_name;
     /// [Vol 4] Part E, 7.7.65.1.
     0x01 "LE Connection Complete" LeConnectionComplete {
         status: ErrorCode, connection_handle: ConnectionHandle, role: Role, peer_address_type: AddressType,
