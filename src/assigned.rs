@@ -22,11 +22,15 @@ pub fn company_name(company: u16) -> Option<&'static str> {
 /// UUID was given to, or a known vendor's 128-bit one.
 pub fn service_name(uuid: Uuid) -> Option<&'static str> {
     match uuid.as_u16() {
-        Some(short) => {
-            SERVICES.name16(short).or_else(|| SDOS.name16(short)).or_else(|| MEMBERS.name16(short))
-        }
+        Some(short) => SERVICES.name16(short).or_else(|| owner_name(uuid)),
         None => VENDOR_SERVICES.name128(uuid),
     }
+}
+
+/// The company or standards body that a 16-bit UUID was given to, or what that body calls it.
+pub fn owner_name(uuid: Uuid) -> Option<&'static str> {
+    let short = uuid.as_u16()?;
+    SDOS.name16(short).or_else(|| MEMBERS.name16(short))
 }
 
 /// The name of a characteristic, a standard one or a known vendor's.

@@ -2,7 +2,7 @@
 //! [`open_enum!`](crate::open_enum) for numbers with names, [`coded_table!`](crate::coded_table) for PDUs by code.
 
 /// A struct whose fields stand on the wire in the order they are written, shown by their types or, behind `as`, by a
-/// [`View`](crate::codec::show::View); gives it [`Field`](crate::codec::Field) (parser, emitter, and what line, tree and JSON are made from) and a one-line `Display`.
+/// [`View`](crate::codec::show::View); a field `parameters` is all that there is to say. Gives it [`Field`](crate::codec::Field) (parser, emitter, and what line, tree and JSON are made from) and a one-line `Display`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! layout {
@@ -22,12 +22,14 @@ macro_rules! layout {
             #[allow(dead_code)] // used where a table shows it
             pub(crate) fn show_fields(&self, _to: &mut dyn $crate::codec::show::Show) {
                 $(
-                    _to.field(stringify!($field));
+                    $crate::layout!(@name _to, $field);
                     $crate::layout!(@show self.$field, _to $(, $view)?);
                 )*
             }
         }
     };
+    (@name $to:ident, parameters) => { $to.body("parameters") };
+    (@name $to:ident, $field:ident) => { $to.field(stringify!($field)) };
     (@show $value:expr, $to:ident) => { $crate::codec::Field::show(&$value, $to) };
     (@show $value:expr, $to:ident, $view:ty) => { <$view as $crate::codec::show::View<_>>::show($value, $to) };
     (@field $name:ident [] { $($body:tt)* }) => { $crate::layout!(@impl ['octets] $name, { $($body)* }); };

@@ -4,6 +4,7 @@
 use crate::assigned;
 use crate::codec::HexInt;
 use crate::codec::show::{Show, View};
+use crate::hci::{Event, LeEvent};
 use crate::open_enum;
 
 open_enum! {
@@ -73,6 +74,151 @@ impl View<HexInt<u16>> for ExtendedEventType {
         let names =
             ["connectable", "scannable", "directed", "scan response", "legacy", "more to come", "truncated"];
         to.bits(value.0.into(), 2, &names);
+    }
+}
+
+open_enum! {
+    /// What kind of BR/EDR link ([Vol 4] Part E, 7.7.3).
+    pub struct LinkType(u8) { Sco = 0 "SCO", Acl = 1 "ACL", Esco = 2 "eSCO" }
+}
+
+/// Bits of a mask of PHYs ([Vol 4] Part E, 7.8.48).
+#[derive(Debug)]
+pub enum PhyMask {}
+
+impl View<u8> for PhyMask {
+    fn show(value: u8, to: &mut dyn Show) {
+        to.bits(value.into(), 1, &["1M", "2M", "Coded"]);
+    }
+}
+
+/// Bits of Set Event Mask: each is of the event whose code is one more ([Vol 4] Part E, 7.3.1).
+#[derive(Debug)]
+pub enum EventMask {}
+
+impl View<HexInt<u64>> for EventMask {
+    fn show(value: HexInt<u64>, to: &mut dyn Show) {
+        event_bits(value, 1, event_name, to);
+    }
+}
+
+/// Bits of Set Event Mask Page 2: those of the events from 0x40 ([Vol 4] Part E, 7.3.69).
+#[derive(Debug)]
+pub enum EventMaskPage2 {}
+
+impl View<HexInt<u64>> for EventMaskPage2 {
+    fn show(value: HexInt<u64>, to: &mut dyn Show) {
+        event_bits(value, 0x40, event_name, to);
+    }
+}
+
+/// Bits of LE Set Event Mask: each is of the subevent whose code is one more ([Vol 4] Part E, 7.8.1).
+#[derive(Debug)]
+pub enum LeEventMask {}
+
+impl View<HexInt<u64>> for LeEventMask {
+    fn show(value: HexInt<u64>, to: &mut dyn Show) {
+        event_bits(value, 1, |code| LeEvent::name_of(code).or_else(|| assigned::le_event_name(code)), to);
+    }
+}
+
+fn event_name(code: u8) -> Option<&'static str> {
+    Event::name_of(code).or_else(|| assigned::event_name(code))
+}
+
+fn event_bits(mask: HexInt<u64>, first: u8, name: fn(u8) -> Option<&'static str>, to: &mut dyn Show) {
+    let mut names = [""; 64];
+    for (code, known) in (first..).zip(&mut names) {
+        *known = name(code).unwrap_or("");
+    }
+    to.bits(mask.0, 8, &names);
+}
+
+/// Features of the LE link layer, page 0 ([Vol 6] Part B, 4.6).
+#[derive(Debug)]
+pub enum LeFeatures {}
+
+impl View<HexInt<u64>> for LeFeatures {
+    fn show(value: HexInt<u64>, to: &mut dyn Show) {
+        to.bits(value.0, 8, &LE_FEATURES);
+    }
+}
+
+const LE_FEATURES: [&str; 64] = [
+    "LE Encryption",
+    "Connection Parameters Request Procedure",
+    "Extended Reject Indication",
+    "Peripheral-initiated Features Exchange",
+    "LE Ping",
+    "LE Data Packet Length Extension",
+    "LL Privacy",
+    "Extended Scanning Filter Policies",
+    "LE 2M PHY",
+    "Stable Modulation Index - Transmitter",
+    "Stable Modulation Index - Receiver",
+    "LE Coded PHY",
+    "LE Extended Advertising",
+    "LE Periodic Advertising",
+    "Channel Selection Algorithm #2",
+    "LE Power Class 1",
+    "Minimum Number of Used Channels Procedure",
+    "Connection CTE Request",
+    "Connection CTE Response",
+    "Connectionless CTE Transmitter",
+    "Connectionless CTE Receiver",
+    "Antenna Switching During CTE Transmission",
+    "Antenna Switching During CTE Reception",
+    "Receiving Constant Tone Extensions",
+    "Periodic Advertising Sync Transfer - Sender",
+    "Periodic Advertising Sync Transfer - Recipient",
+    "Sleep Clock Accuracy Updates",
+    "Remote Public Key Validation",
+    "Connected Isochronous Stream - Central",
+    "Connected Isochronous Stream - Peripheral",
+    "Isochronous Broadcaster",
+    "Synchronized Receiver",
+    "Connected Isochronous Stream (Host Support)",
+    "LE Power Control Request",
+    "LE Power Control Request",
+    "LE Path Loss Monitoring",
+    "Periodic Advertising ADI support",
+    "Connection Subrating",
+    "Connection Subrating (Host Support)",
+    "Channel Classification",
+    "Advertising Coding Selection",
+    "Advertising Coding Selection (Host Support)",
+    "Decision-Based Advertising Filtering",
+    "Periodic Advertising with Responses - Advertiser",
+    "Periodic Advertising with Responses - Scanner",
+    "Unsegmented Framed Mode",
+    "Channel Sounding",
+    "Channel Sounding (Host Support)",
+    "Channel Sounding Tone Quality Indication",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "LL Extended Feature Set",
+];
+
+/// A name of 248 octets, ended by a zero where it is shorter ([Vol 4] Part E, 7.3.11).
+#[derive(Debug)]
+pub enum LocalName {}
+
+impl View<&[u8; 248]> for LocalName {
+    fn show(value: &[u8; 248], to: &mut dyn Show) {
+        let name = value.split(|octet| *octet == 0).next().unwrap_or_default();
+        to.text(&String::from_utf8_lossy(name));
     }
 }
 

@@ -7,8 +7,9 @@ use crate::assigned;
 use crate::capture::{Direction, Timestamp};
 use crate::codec::ParseError;
 use crate::codec::show::{Line, digits};
-use crate::hci::Event;
 use crate::hci::acl::PacketBoundary;
+use crate::hci::event::NumberOfCompletedPackets;
+use crate::hci::{Event, LeEvent};
 use std::fmt::Display;
 use std::io::Write;
 
@@ -63,6 +64,15 @@ impl Packet<'_> {
                 Ok(command) => command.show(&mut Line::new(out)),
                 Err(error) => self.unreadable(out, error, parameters),
             },
+            // A list that ends early is not malformed here: the rest of it was not captured.
+            Content::Event { parameters, event: Ok(event), .. } if self.is_cut_in_list(event) => {
+                out.text(match event {
+                    Event::LeMeta(meta) => LeEvent::name_of(meta.subevent.code()).unwrap_or("LE Meta"),
+                    event => Event::name_of(event.code()).unwrap_or_default(),
+                });
+                out.text(" ");
+                text::octets(out, parameters);
+            }
             Content::Event { parameters, event, continued, .. } => match event {
                 Ok(Event::CommandComplete(e)) => {
                     let _ = write!(
@@ -72,6 +82,14 @@ impl Packet<'_> {
                     );
                     e.command_opcode.show_return(e.return_parameters.0, &mut Line::new(out));
                 }
+                Ok(Event::CommandStatus(e)) => {
+                    let _ = write!(
+                        out,
+                        "Command Status {} ncmd={} status={}",
+                        e.command_opcode, e.num_hci_command_packets, e.status
+                    );
+                }
+                Ok(Event::NumberOfCompletedPackets(e)) if e.handles.is_complete() => completed(out, e),
                 Ok(Event::LeMeta(meta)) if report::line(out, &meta.subevent, *continued) => {}
                 Ok(Event::LeMeta(meta)) => meta.subevent.show(&mut Line::new(out)),
                 Ok(event) => event.show(&mut Line::new(out)),
@@ -99,6 +117,20 @@ impl Packet<'_> {
                 text::octets(out, &self.record.data);
             }
         }
+    }
+
+    fn is_cut_in_list(&self, event: &Event<'_>) -> bool {
+        self.record.is_cut()
+            && match event {
+                Event::NumberOfCompletedPackets(e) => !e.handles.is_complete(),
+                Event::LeMeta(meta) => match &meta.subevent {
+                    LeEvent::LeAdvertisingReport(e) => !e.reports.is_complete(),
+                    LeEvent::LeExtendedAdvertisingReport(e) => !e.reports.is_complete(),
+                    LeEvent::LeDirectedAdvertisingReport(e) => !e.reports.is_complete(),
+                    _ => false,
+                },
+                _ => false,
+            }
     }
 
     /// What a command or event has instead of its fields.
@@ -152,6 +184,16 @@ impl Packet<'_> {
                 text::octets(out, payload);
             }
         }
+    }
+}
+
+fn completed(out: &mut Vec<u8>, event: &NumberOfCompletedPackets<'_>) {
+    out.text("Number Of Completed Packets");
+    for (n, link) in event.handles.iter().enumerate() {
+        out.text(if n == 0 { " " } else { ", " });
+        text::hex16(out, link.connection_handle.0);
+        out.text(": ");
+        text::decimal(out, link.num_completed_packets.into());
     }
 }
 

@@ -362,13 +362,13 @@ fn what_is_of_br_edr_is_named_though_its_fields_are_not() {
         got,
         [
             "Inquiry 338b9e0400",
-            "Command Status status=Success num_hci_command_packets=1 command_opcode=Inquiry",
+            "Command Status Inquiry ncmd=1 status=Success",
             "Extended Inquiry Result 0195",
             "Command Complete Read Page Timeout ncmd=1 status=Success 0020",
             "Command Complete Write Page Timeout ncmd=1 status=Command Disallowed",
             "Command Complete vendor command 0xFC01 ncmd=1 0c",
             "vendor command 0xFC01 02",
-            "Vendor Specific parameters=0102",
+            "Vendor Specific 0102",
             "LE CS Read Remote FAE Table Complete 00",
         ]
     );
@@ -476,4 +476,67 @@ fn credit_based_channels_are_named_even_where_the_format_does_not_tell_the_way()
     assert_eq!(lines(&unknown)[4..], named);
     let json = json(&unknown);
     assert_eq!(json["l2cap"]["psm"]["name"], "EATT", "{json}");
+}
+
+#[test]
+fn packets_completed_are_those_of_each_link() {
+    let got = lines(&[
+        record(Received, vec![4, 0x13, 5, 1, 0x40, 0, 2, 0]),
+        record(Received, vec![4, 0x13, 9, 2, 0x40, 0, 2, 0, 0x41, 0, 1, 0]),
+    ]);
+    assert_eq!(
+        got,
+        ["Number Of Completed Packets 0x0040: 2", "Number Of Completed Packets 0x0040: 2, 0x0041: 1"]
+    );
+}
+
+#[test]
+fn a_list_that_the_capture_cut_is_not_malformed() {
+    let mut report = record(Received, vec![4, 0x3E, 12, 2, 1, 0, 0, 1, 2, 3, 4, 5, 6, 0, 0xC0]);
+    report.data.truncate(10);
+    assert_eq!(lines(&[report]), ["LE Advertising Report 02010000010203 (only 10 of 15 octets captured)"]);
+}
+
+/// Any device may use a number that a company owns, and most that use 0xFFF0 and those behind it do not own it.
+#[test]
+fn the_owner_of_a_number_is_not_the_name_of_a_characteristic() {
+    let got = lines(&[
+        att(Sent, b"\x10\x01\x00\xFF\xFF\x00\x28"),
+        att(Received, b"\x11\x06\x01\x00\x05\x00\xAA\xFE"),
+        att(Sent, b"\x08\x01\x00\x05\x00\x03\x28"),
+        att(Received, b"\x09\x07\x02\x00\x10\x03\x00\xF4\xFF"),
+        att(Received, b"\x1B\x03\x00\x01"),
+    ]);
+    assert_eq!(got[1], "ACL 0x0040 ATT_READ_BY_GROUP_TYPE_RSP 0x0001-0x0005 0xFEAA (Google LLC), 0.0 ms");
+    assert_eq!(got[3], "ACL 0x0040 ATT_READ_BY_TYPE_RSP 0x0002 0xFFF4 at 0x0003 (notify), 0.0 ms");
+    assert_eq!(got[4], "ACL 0x0040 ATT_HANDLE_VALUE_NTF 0x0003 (0xFFF4) 01");
+}
+
+#[test]
+fn masks_and_names_are_spelled_out_in_the_tree() {
+    let mut name = vec![1, 0x13, 0x0C, 248];
+    name.extend(b"Pixel \x1B7");
+    name.resize(4 + 248, 0);
+    let records = [
+        record(Sent, vec![1, 0x01, 0x0C, 8, 0x10, 0, 0, 0, 0, 0, 0, 0x20]),
+        record(Sent, vec![1, 0x63, 0x0C, 8, 0, 0, 0x80, 0, 0, 0, 0, 0]),
+        record(Sent, vec![1, 0x01, 0x20, 8, 1, 2, 0, 0, 0, 0, 0, 0]),
+        record(Received, vec![4, 0x3E, 12, 4, 0, 0x40, 0, 1, 1, 0, 0, 0, 0, 0, 0x80]),
+        record(Sent, vec![1, 0x31, 0x20, 3, 0, 2, 4]),
+        record(Sent, name),
+        record(Received, vec![4, 3, 11, 4, 0x40, 0, 6, 5, 4, 3, 2, 1, 1, 0]),
+    ];
+    let tree: String = records.chunks(1).map(fields).collect();
+    for line in [
+        "event_mask: 0x2000000000000010 (Disconnection Complete, LE Meta)",
+        "event_mask_page_2: 0x0000000000800000 (Authenticated Payload Timeout Expired)",
+        "le_event_mask: 0x0000000000000201 (LE Connection Complete, LE Enhanced Connection Complete [v1])",
+        "le_features: 0x8000000000000101 (LE Encryption, LE 2M PHY, LL Extended Feature Set)",
+        "tx_phys: 0x02 (2M)",
+        "rx_phys: 0x04 (Coded)",
+        "link_type: 1 (ACL)",
+    ] {
+        assert!(tree.contains(line), "{line:?} is not in {tree}");
+    }
+    assert_eq!(lines(&records[5..6]), [r#"Write Local Name local_name="Pixel \u{1b}7""#]);
 }

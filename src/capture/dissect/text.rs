@@ -1,5 +1,6 @@
 //! Words, numbers and octets onto a line. Written out by hand: a capture has millions of them.
 
+use crate::assigned;
 use crate::codec::show::digits;
 use crate::codec::show::{Line, Show};
 use crate::{BdAddr, Uuid};
@@ -40,10 +41,17 @@ pub(super) fn signed(out: &mut Vec<u8>, number: i8) {
     digits::decimal(out, number.into());
 }
 
-/// A UUID as it stands on the wire, by its name where it has one; whatever else stands there as octets.
+/// A UUID as it stands on the wire, by its name where it has one, or with that of its owner; whatever else stands there as octets.
 pub(super) fn uuid(out: &mut Vec<u8>, wire: &[u8]) {
     match Uuid::from_wire(wire) {
-        Some(uuid) => super::attributes::write_uuid(uuid, out),
+        Some(uuid) => {
+            super::attributes::write_uuid(uuid, out);
+            if let Some(owner) = assigned::owner_name(uuid) {
+                out.text(" (");
+                out.text(owner);
+                out.text(")");
+            }
+        }
         None => octets(out, wire),
     }
 }

@@ -28,12 +28,27 @@ pub struct Line<'o> {
     out: &'o mut Vec<u8>,
     /// Nothing stands yet in the structure or list that is open.
     first: bool,
+    /// Where the last item of a list begins, and where the one that it may repeat stands.
+    item: usize,
+    said: (usize, usize),
 }
 
 impl<'o> Line<'o> {
     /// Appends to `out`.
     pub fn new(out: &'o mut Vec<u8>) -> Self {
-        Self { out, first: true }
+        Self { out, first: true, item: 0, said: (0, 0) }
+    }
+
+    /// Writes `same` for the last of so many items if it says what the one before says.
+    fn shorten(&mut self, items: usize) {
+        let (start, end) = self.said;
+        let repeats = items >= 2 && end - start > 8 && self.out.get(start..end) == self.out.get(self.item..);
+        if repeats {
+            self.out.truncate(self.item);
+            self.out.extend_from_slice(b"same");
+        } else {
+            self.said = (self.item, self.out.len());
+        }
     }
 
     fn separate(&mut self, separator: &[u8]) {
@@ -70,8 +85,11 @@ impl Show for Line<'_> {
         digits::hex(self.out, value, octets);
     }
 
-    fn time(&mut self, value: u32, _microseconds: u64) {
-        digits::unsigned(self.out, value.into());
+    fn time(&mut self, _value: u32, microseconds: u64) {
+        match microseconds {
+            0 => self.out.push(b'0'),
+            _ => digits::time(self.out, microseconds),
+        }
     }
 
     fn address(&mut self, address: BdAddr) {
@@ -143,11 +161,14 @@ impl Show for Line<'_> {
         self.first = true;
     }
 
-    fn item(&mut self, _index: usize) {
+    fn item(&mut self, index: usize) {
+        self.shorten(index);
         self.separate(b"; ");
+        self.item = self.out.len();
     }
 
     fn end_list(&mut self, list: ListHead, there: usize) {
+        self.shorten(there);
         self.out.push(b']');
         self.first = false;
         if let Some(announced) = list.broken(there) {

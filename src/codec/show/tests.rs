@@ -253,7 +253,7 @@ fn bits_times_and_uuids_say_what_they_mean() {
         to.uuid(battery, None);
         to.end();
     };
-    assert_eq!(line(show), "flags=0x86 none=0x00 interval=24 service=Battery unknown=0x180F");
+    assert_eq!(line(show), "flags=0x86 none=0x00 interval=30 ms service=Battery unknown=0x180F");
     assert_eq!(
         tree(show),
         "
@@ -388,4 +388,25 @@ fn an_address_reads_back() {
     let nus = Uuid::from_u128(0x6E400001_B5A3_F393_E0A9_E50E24DCCA9E);
     assert_eq!(line(|to| to.uuid(nus, None)), nus.to_string());
     assert_eq!(line(|to| Rest(&[]).show(to)), "");
+}
+
+#[test]
+fn a_line_says_what_all_items_of_a_list_say_once() {
+    let show = |items: &'static [i64]| {
+        line(|to| {
+            to.begin_list(ListHead::default());
+            for (n, item) in items.iter().enumerate() {
+                to.item(n);
+                to.begin();
+                to.field("interval");
+                to.number(*item);
+                to.end();
+            }
+            to.end_list(ListHead::default(), items.len());
+        })
+    };
+    assert_eq!(show(&[7, 7, 7]), "[interval=7; same; same]");
+    assert_eq!(show(&[7, 8, 8, 7]), "[interval=7; interval=8; same; interval=7]");
+    assert_eq!(show(&[7]), "[interval=7]");
+    assert_eq!(show(&[]), "[]");
 }

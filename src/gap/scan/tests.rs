@@ -61,7 +61,7 @@ fn a_legacy_scan_sets_parameters_then_enables_and_ends_with_the_last_subscriber(
     let parameters = command(&mut scanner, &LEGACY).expect("a command");
     assert_eq!(
         parameters,
-        "LE Set Scan Parameters le_scan_type=1 le_scan_interval=160 le_scan_window=80 \
+        "LE Set Scan Parameters le_scan_type=1 le_scan_interval=100 ms le_scan_window=50 ms \
          own_address_type=random scanning_filter_policy=0"
     );
     assert_eq!(command(&mut scanner, &LEGACY), None, "one at a time");
@@ -84,8 +84,8 @@ fn an_extended_scan_listens_on_each_phy_asked_for_that_there_is() {
         commands,
         [
             "LE Set Extended Scan Parameters own_address_type=random scanning_filter_policy=0 \
-             scanning_phys=0x05[scan_type=0 scan_interval=96 scan_window=96; \
-             scan_type=0 scan_interval=96 scan_window=96]",
+             scanning_phys=0x05[scan_type=0 scan_interval=60 ms scan_window=60 ms; \
+             same]",
             "LE Set Extended Scan Enable enable=1 filter_duplicates=0 duration=0 period=0",
         ]
     );
@@ -108,7 +108,10 @@ fn the_union_is_active_if_one_is_and_as_busy_as_the_busiest() {
     let rare = ScanOptions::new().active(true).interval(ms(1000)).window(ms(10));
     let busy = ScanOptions::new().active(false).interval(ms(100)).window(ms(50));
     let commands = settle(&mut scanner(&[(1, rare), (2, busy)]), &LEGACY);
-    assert!(commands[0].contains("le_scan_type=1 le_scan_interval=160 le_scan_window=80"), "{commands:?}");
+    assert!(
+        commands[0].contains("le_scan_type=1 le_scan_interval=100 ms le_scan_window=50 ms"),
+        "{commands:?}"
+    );
 }
 
 #[test]

@@ -5,7 +5,10 @@ use super::*;
 use crate::BdAddr;
 use crate::codec::show::{Advertising, Units};
 use crate::codec::{HexInt, List, Prefixed, Rest, Secret, U24};
-use crate::hci::meanings::{Company, CoreVersion, InitiatorFilterPolicy, ScanType, ScanningFilterPolicy};
+use crate::hci::meanings::{
+    Company, CoreVersion, EventMask, EventMaskPage2, InitiatorFilterPolicy, LeEventMask, LeFeatures,
+    LocalName, PhyMask, ScanType, ScanningFilterPolicy,
+};
 use crate::hci::{AddressType, ConnectionHandle, ErrorCode, OwnAddressType, Phy};
 
 hci_commands! {
@@ -35,7 +38,7 @@ hci_commands! {
         r_256: Secret<'a, 16>
     } => AddressReturn;
     /// [Vol 4] Part E, 7.3.1.
-    0x0C01 (5, 6) "Set Event Mask" SetEventMask { event_mask: HexInt<u64> } => StatusReturn;
+    0x0C01 (5, 6) "Set Event Mask" SetEventMask { event_mask: HexInt<u64> as EventMask } => StatusReturn;
     /// [Vol 4] Part E, 7.3.2.
     0x0C03 (5, 7) "Reset" Reset {} => StatusReturn;
     /// [Vol 4] Part E, 7.3.3.
@@ -48,10 +51,10 @@ hci_commands! {
     }
         => (WriteStoredLinkKeyReturn { status: ErrorCode, num_keys_written: u8 });
     /// [Vol 4] Part E, 7.3.11.
-    0x0C13 (7, 0) "Write Local Name" WriteLocalName<'a> { local_name: &'a [u8; 248] } => StatusReturn;
+    0x0C13 (7, 0) "Write Local Name" WriteLocalName<'a> { local_name: &'a [u8; 248] as LocalName } => StatusReturn;
     /// [Vol 4] Part E, 7.3.12.
     0x0C14 (7, 1) "Read Local Name" ReadLocalName {}
-        => (ReadLocalNameReturn<'a> { status: ErrorCode, local_name: &'a [u8; 248] });
+        => (ReadLocalNameReturn<'a> { status: ErrorCode, local_name: &'a [u8; 248] as LocalName });
     /// [Vol 4] Part E, 7.3.18.
     0x0C1A (7, 7) "Write Scan Enable" WriteScanEnable { scan_enable: u8 } => StatusReturn;
     /// [Vol 4] Part E, 7.3.25.
@@ -84,7 +87,7 @@ hci_commands! {
         => (ReadLocalOobDataReturn<'a> { status: ErrorCode, c: &'a [u8; 16], r: Secret<'a, 16> });
     /// [Vol 4] Part E, 7.3.69.
     0x0C63 (22, 2) "Set Event Mask Page 2" SetEventMaskPage2 {
-        event_mask_page_2: HexInt<u64>
+        event_mask_page_2: HexInt<u64> as EventMaskPage2
     } => StatusReturn;
     /// [Vol 4] Part E, 7.3.78.
     0x0C6C (24, 5) "Read LE Host Support" ReadLeHostSupport {}
@@ -154,7 +157,7 @@ hci_commands! {
             status: ErrorCode, connection_handle: ConnectionHandle, key_size: u8
         });
     /// [Vol 4] Part E, 7.8.1.
-    0x2001 (25, 0) "LE Set Event Mask" LeSetEventMask { le_event_mask: HexInt<u64> } => StatusReturn;
+    0x2001 (25, 0) "LE Set Event Mask" LeSetEventMask { le_event_mask: HexInt<u64> as LeEventMask } => StatusReturn;
     /// [Vol 4] Part E, 7.8.2.
     0x2002 (25, 1) "LE Read Buffer Size [v1]" LeReadBufferSize {}
         => (LeReadBufferSizeReturn {
@@ -162,7 +165,7 @@ hci_commands! {
         });
     /// [Vol 4] Part E, 7.8.3.
     0x2003 (25, 2) "LE Read Local Supported Features Page 0" LeReadLocalSupportedFeaturesPage0 {}
-        => (LeReadLocalSupportedFeaturesPage0Return { status: ErrorCode, le_features: HexInt<u64> });
+        => (LeReadLocalSupportedFeaturesPage0Return { status: ErrorCode, le_features: HexInt<u64> as LeFeatures });
     /// [Vol 4] Part E, 7.8.4.
     0x2005 (25, 4) "LE Set Random Address" LeSetRandomAddress { random_address: BdAddr } => StatusReturn;
     /// [Vol 4] Part E, 7.8.5.
@@ -340,11 +343,11 @@ hci_commands! {
         });
     /// [Vol 4] Part E, 7.8.48.
     0x2031 (35, 5) "LE Set Default PHY" LeSetDefaultPhy {
-        all_phys: u8, tx_phys: u8, rx_phys: u8
+        all_phys: u8, tx_phys: u8 as PhyMask, rx_phys: u8 as PhyMask
     } => StatusReturn;
     /// [Vol 4] Part E, 7.8.49.
     0x2032 (35, 6) "LE Set PHY" LeSetPhy {
-        connection_handle: ConnectionHandle, all_phys: u8, tx_phys: u8, rx_phys: u8, phy_options: u16
+        connection_handle: ConnectionHandle, all_phys: u8, tx_phys: u8 as PhyMask, rx_phys: u8 as PhyMask, phy_options: u16
     } => Status;
     /// [Vol 4] Part E, 7.8.
     0x2033 (35, 7) "LE Receiver Test [v2]" LeReceiverTestV2 {

@@ -16,8 +16,8 @@ fn parameters_are_laid_out_in_the_order_of_the_table() {
     assert_eq!(Command::parse(Opcode(0x200B), packet.payload()), Ok(Command::LeSetScanParameters(command)));
     assert_eq!(
         Command::LeSetScanParameters(command).to_string(),
-        "LE Set Scan Parameters le_scan_type=1 le_scan_interval=16 le_scan_window=17 own_address_type=random \
-         scanning_filter_policy=0"
+        "LE Set Scan Parameters le_scan_type=1 le_scan_interval=10 ms le_scan_window=10.625 ms \
+         own_address_type=random scanning_filter_policy=0"
     );
 }
 

@@ -5,7 +5,9 @@ use crate::BdAddr;
 use crate::codec::show::Units;
 use crate::codec::{HexInt, List, Prefixed, Rest, Secret};
 use crate::hci::command::StoredLinkKey;
-use crate::hci::meanings::{ClockAccuracy, Company, CoreVersion, DataStatus, EncryptionEnabled};
+use crate::hci::meanings::{
+    ClockAccuracy, Company, CoreVersion, DataStatus, EncryptionEnabled, LeFeatures, LinkType,
+};
 use crate::hci::{AddressType, CompletedPackets, ConnectionHandle, ErrorCode, Opcode, Phy, Role};
 
 crate::coded_table! {
@@ -13,7 +15,7 @@ crate::coded_table! {
     pub enum Event, front, crate::assigned::event_name;
     /// [Vol 4] Part E, 7.7.3. Of BR/EDR: captures of phones and computers have it.
     0x03 "Connection Complete" ConnectionComplete {
-        status: ErrorCode, connection_handle: ConnectionHandle, bd_addr: BdAddr, link_type: u8,
+        status: ErrorCode, connection_handle: ConnectionHandle, bd_addr: BdAddr, link_type: u8 as LinkType,
         encryption_enabled: u8 as EncryptionEnabled
     };
     /// [Vol 4] Part E, 7.7.5.
@@ -48,7 +50,7 @@ crate::coded_table! {
         bd_addr: BdAddr, link_key: Secret<'a, 16>, key_type: u8
     };
     /// [Vol 4] Part E, 7.7.
-    0x1A "Data Buffer Overflow" DataBufferOverflow { link_type: u8 };
+    0x1A "Data Buffer Overflow" DataBufferOverflow { link_type: u8 as LinkType };
     /// [Vol 4] Part E, 7.7.39.
     0x30 "Encryption Key Refresh Complete" EncryptionKeyRefreshComplete {
         status: ErrorCode, connection_handle: ConnectionHandle
@@ -86,7 +88,7 @@ crate::coded_table! {
     };
     /// [Vol 4] Part E, 7.7.65.4.
     0x04 "LE Read Remote Features Page 0 Complete" LeReadRemoteFeaturesPage0Complete {
-        status: ErrorCode, connection_handle: ConnectionHandle, le_features: HexInt<u64>
+        status: ErrorCode, connection_handle: ConnectionHandle, le_features: HexInt<u64> as LeFeatures
     };
     /// [Vol 4] Part E, 7.7.65.5.
     0x05 "LE Long Term Key Request" LeLongTermKeyRequest {
