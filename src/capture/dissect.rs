@@ -14,6 +14,7 @@ mod links;
 mod note;
 mod packet;
 mod report;
+mod secrets;
 mod text;
 
 pub use attributes::{Attribute, AttributeRole, Attributes};

@@ -24,6 +24,28 @@ impl Opcode {
         self.0 >> 10 == 0x3F
     }
 
+    /// Whether keys stand in its parameters or in what it returns: octets of those that follow no layout are not
+    /// shown.
+    pub(crate) const fn holds_keys(self) -> bool {
+        matches!(
+            self.0,
+            0x040B
+                | 0x040D
+                | 0x0430
+                | 0x0445
+                | 0x0C11
+                | 0x0C57
+                | 0x0C7D
+                | 0x2017
+                | 0x2019
+                | 0x201A
+                | 0x2027
+                | 0x2068
+                | 0x2069
+                | 0x206B
+        )
+    }
+
     /// What it is of when it has no name.
     const fn kind(self) -> &'static str {
         if self.is_vendor_specific() { "vendor command" } else { "command" }
@@ -248,8 +270,8 @@ macro_rules! hci_commands {
             /// follow it (an answer that failed is often only its status).
             pub fn show_return(self, octets: &[u8], to: &mut dyn Show) {
                 match self.0 {
-                    $($opcode => show_return::<hci_commands!(@return '_ $return)>(octets, to),)*
-                    _ if self.name().is_some() => show_status_and_octets(octets, to),
+                    $($opcode => show_return::<hci_commands!(@return '_ $return)>(octets, self.holds_keys(), to),)*
+                    _ if self.name().is_some() => show_status_and_octets(octets, self.holds_keys(), to),
                     _ => show_octets(octets, to),
                 }
             }
@@ -288,15 +310,15 @@ impl fmt::Display for Command<'_> {
     }
 }
 
-fn show_return<'a, T: Field<'a>>(octets: &'a [u8], to: &mut dyn Show) {
+fn show_return<'a, T: Field<'a>>(octets: &'a [u8], secret: bool, to: &mut dyn Show) {
     match parse_front::<T>("", octets) {
         Ok((value, _)) => value.show(to),
-        Err(_) => show_status_and_octets(octets, to),
+        Err(_) => show_status_and_octets(octets, secret, to),
     }
 }
 
 /// Every command of the specification that returns something returns its status first.
-fn show_status_and_octets(octets: &[u8], to: &mut dyn Show) {
+fn show_status_and_octets(octets: &[u8], secret: bool, to: &mut dyn Show) {
     let Some((&status, rest)) = octets.split_first() else {
         if !to.in_words(&"(empty)") {
             show_octets(octets, to);
@@ -308,7 +330,11 @@ fn show_status_and_octets(octets: &[u8], to: &mut dyn Show) {
     ErrorCode(status).show(to);
     if !rest.is_empty() {
         to.body("parameters");
-        to.octets(rest);
+        if secret {
+            to.secret();
+        } else {
+            to.octets(rest);
+        }
     }
     to.end();
 }

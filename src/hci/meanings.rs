@@ -2,8 +2,8 @@
 //! line keeps the number, a tree and JSON add the meaning.
 
 use crate::assigned;
-use crate::codec::HexInt;
 use crate::codec::show::{Show, View};
+use crate::codec::{HexInt, Rest};
 use crate::hci::{Event, LeEvent};
 use crate::open_enum;
 
@@ -219,6 +219,16 @@ impl View<&[u8; 248]> for LocalName {
     fn show(value: &[u8; 248], to: &mut dyn Show) {
         let name = value.split(|octet| *octet == 0).next().unwrap_or_default();
         to.text(&String::from_utf8_lossy(name));
+    }
+}
+
+/// Octets with a key somewhere among them.
+#[derive(Debug)]
+pub enum Undisclosed {}
+
+impl View<Rest<'_>> for Undisclosed {
+    fn show(_: Rest<'_>, to: &mut dyn Show) {
+        to.secret();
     }
 }
 

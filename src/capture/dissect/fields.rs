@@ -1,6 +1,7 @@
 //! Every field of a packet, as a tree or as JSON: from the same declarations as its line.
 
 use super::packet::{Acl, Asked, Content, Frame, Isochronous, Packet, Pdu, Signals, What};
+use super::secrets;
 use crate::capture::{Direction, Kind, Timestamp};
 use crate::codec::Field;
 use crate::codec::HexInt;
@@ -94,11 +95,12 @@ impl Packet<'_> {
             number(to, "original_length", self.record.original_length);
         }
         match &self.content {
-            Content::Command { command, parameters, .. } => {
-                or_octets(to, "command", command, parameters, Command::show);
+            Content::Command { opcode, command, parameters } => {
+                or_octets(to, "command", command, (parameters, opcode.holds_keys()), Command::show);
             }
-            Content::Event { event, parameters, answers, .. } => {
-                or_octets(to, "event", event, parameters, show_event);
+            Content::Event { code, event, parameters, answers, .. } => {
+                let keys = secrets::in_event(*code, parameters);
+                or_octets(to, "event", event, (parameters, keys), show_event);
                 self.answers(to, *answers);
             }
             Content::Acl(acl) => self.acl(to, acl),
@@ -114,7 +116,15 @@ impl Packet<'_> {
                 handle.show(to);
                 octets(to, "data", data);
             }
-            Content::Note | Content::Broken(_) => octets(to, "data", &self.record.data),
+            Content::Note => {
+                let (data, keys) = secrets::of_note(self.record);
+                octets(to, "data", data);
+                if keys {
+                    to.field("keys");
+                    to.secret();
+                }
+            }
+            Content::Broken(_) => octets(to, "data", &self.record.data),
         }
         if let Some(flaw) = self.flaw {
             text(to, "malformed_length", &flaw);
@@ -143,7 +153,12 @@ impl Packet<'_> {
         number(to, "broadcast", acl.header.broadcast.into());
         number(to, "length", acl.header.data.len());
         if acl.frame.is_none() {
-            octets(to, "data", acl.header.data);
+            if secrets::in_part_of_frame(&acl.header) {
+                to.field("data");
+                to.secret();
+            } else {
+                octets(to, "data", acl.header.data);
+            }
         }
         if let Some(dropped) = acl.dropped {
             text(to, "malformed", &dropped);
@@ -175,7 +190,7 @@ impl Packet<'_> {
                     Some(What::Type(_, of)) => Some(of),
                     _ => None,
                 };
-                or_octets(to, "att", &pdu, &frame.payload, |pdu, to| pdu.show_entries(of, to));
+                or_octets(to, "att", &pdu, (&frame.payload, false), |pdu, to| pdu.show_entries(of, to));
                 let asked = match frame.answers.map(|asked| asked.what) {
                     Some(What::Attribute(_, handle)) => Some(handle),
                     _ => pdu.ok().and_then(|pdu| pdu.attribute_handle()),
@@ -189,7 +204,10 @@ impl Packet<'_> {
                 }
                 self.answers(to, frame.answers);
             }
-            Pdu::Smp(pdu) => or_octets(to, "smp", &pdu, &frame.payload, |pdu, to| pdu.show(to)),
+            Pdu::Smp(pdu) => {
+                let raw = (&frame.payload[..], secrets::in_smp(&frame.payload));
+                or_octets(to, "smp", &pdu, raw, |pdu, to| pdu.show(to));
+            }
             Pdu::Signals(signals) => show_signals(to, signals),
             Pdu::Other(payload) => octets(to, "payload", payload),
         }
@@ -229,7 +247,7 @@ fn show_signals(to: &mut dyn Show, signals: Signals<'_>) {
             Err(error) => return text(to, "malformed", &error),
         };
         number(to, "identifier", signal.identifier.into());
-        or_octets(to, "signal", &signal.command(), signal.data, |command, to| command.show(to));
+        or_octets(to, "signal", &signal.command(), (signal.data, false), |command, to| command.show(to));
     }
 }
 
@@ -252,12 +270,12 @@ fn isochronous(to: &mut dyn Show, iso: &Isochronous<'_>) {
     octets(to, "data", iso.data);
 }
 
-/// What parsed by `show`, what did not as octets with the reason.
+/// What parsed by `show`, what did not with the reason: as octets, unless keys may be among them.
 fn or_octets<T>(
     to: &mut dyn Show,
     name: &'static str,
     parsed: &Result<T, impl Display>,
-    raw: &[u8],
+    (raw, keys): (&[u8], bool),
     show: impl FnOnce(&T, &mut dyn Show),
 ) {
     match parsed {
@@ -266,7 +284,12 @@ fn or_octets<T>(
             show(value, to);
         }
         Err(error) => {
-            octets(to, name, raw);
+            if keys {
+                to.field(name);
+                to.secret();
+            } else {
+                octets(to, name, raw);
+            }
             text(to, "malformed", error);
         }
     }

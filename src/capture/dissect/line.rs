@@ -1,6 +1,7 @@
 //! A packet as one line for people.
 
 use super::packet::{Acl, Content, Frame, Isochronous, Packet, Pdu, Signals};
+use super::secrets;
 use super::text::{self, Text};
 use super::{att, note, report};
 use crate::assigned;
@@ -60,9 +61,9 @@ impl Packet<'_> {
 
     fn content_line(&self, out: &mut Vec<u8>) {
         match &self.content {
-            Content::Command { parameters, command, .. } => match command {
+            Content::Command { opcode, parameters, command } => match command {
                 Ok(command) => command.show(&mut Line::new(out)),
-                Err(error) => self.unreadable(out, error, parameters),
+                Err(error) => self.unreadable(out, error, parameters, opcode.holds_keys()),
             },
             // A list that ends early is not malformed here: the rest of it was not captured.
             Content::Event { parameters, event: Ok(event), .. } if self.is_cut_in_list(event) => {
@@ -73,7 +74,7 @@ impl Packet<'_> {
                 out.text(" ");
                 text::octets(out, parameters);
             }
-            Content::Event { parameters, event, continued, .. } => match event {
+            Content::Event { code, parameters, event, continued, .. } => match event {
                 Ok(Event::CommandComplete(e)) => {
                     let _ = write!(
                         out,
@@ -93,7 +94,7 @@ impl Packet<'_> {
                 Ok(Event::LeMeta(meta)) if report::line(out, &meta.subevent, *continued) => {}
                 Ok(Event::LeMeta(meta)) => meta.subevent.show(&mut Line::new(out)),
                 Ok(event) => event.show(&mut Line::new(out)),
-                Err(error) => self.unreadable(out, error, parameters),
+                Err(error) => self.unreadable(out, error, parameters, secrets::in_event(*code, parameters)),
             },
             Content::Acl(acl) => self.acl_line(out, acl),
             Content::Synchronous { handle, data, .. } => {
@@ -134,8 +135,14 @@ impl Packet<'_> {
     }
 
     /// What a command or event has instead of its fields.
-    fn unreadable(&self, out: &mut Vec<u8>, error: &ParseError, parameters: &[u8]) {
-        if self.record.is_cut() {
+    fn unreadable(&self, out: &mut Vec<u8>, error: &ParseError, parameters: &[u8], keys: bool) {
+        if keys {
+            let _ = if self.record.is_cut() {
+                write!(out, "{} <secret>", error.what)
+            } else {
+                write!(out, "{error} <secret>")
+            };
+        } else if self.record.is_cut() {
             // Nothing is wrong with it: the rest is not there.
             out.text(error.what);
             out.text(" ");
@@ -170,6 +177,9 @@ impl Packet<'_> {
             Pdu::Smp(Ok(pdu)) => {
                 out.text("SMP ");
                 pdu.show(&mut Line::new(out));
+            }
+            Pdu::Smp(Err(error)) if secrets::in_smp(&frame.payload) => {
+                let _ = write!(out, "{error} <secret>");
             }
             Pdu::Smp(Err(error)) => malformed(out, &error, &frame.payload),
             Pdu::Signals(signals) => signal_line(out, signals),

@@ -1,5 +1,6 @@
 //! Records that are no packets: what monitors and loggers say beside the traffic.
 
+use super::secrets;
 use super::text::{self, Text};
 use crate::capture::{Kind, Record};
 use crate::{BdAddr, assigned, open_enum};
@@ -49,13 +50,13 @@ pub(super) fn line(out: &mut Vec<u8>, record: &Record) {
                 }
             }
             out.text(" ");
-            monitor(out, opcode, data);
+            monitor(out, opcode, record);
         }
     }
 }
 
-fn monitor(out: &mut Vec<u8>, opcode: MonitorOpcode, data: &[u8]) {
-    match (opcode, data) {
+fn monitor(out: &mut Vec<u8>, opcode: MonitorOpcode, record: &Record) {
+    match (opcode, &record.data[..]) {
         (MonitorOpcode::NewIndex, [_, _, a, b, c, d, e, f, name @ ..]) => {
             text::address(out, BdAddr([*a, *b, *c, *d, *e, *f]));
             out.text(" ");
@@ -73,7 +74,11 @@ fn monitor(out: &mut Vec<u8>, opcode: MonitorOpcode, data: &[u8]) {
             printable(out, message);
         }
         (MonitorOpcode::SystemNote, text) => printable(out, text),
-        (_, data) => text::octets(out, data),
+        _ => {
+            let (octets, keys) = secrets::of_note(record);
+            text::octets(out, octets);
+            out.text(if keys { " <secret>" } else { "" });
+        }
     }
 }
 

@@ -540,3 +540,34 @@ fn masks_and_names_are_spelled_out_in_the_tree() {
     }
     assert_eq!(lines(&records[5..6]), [r#"Write Local Name local_name="Pixel \u{1b}7""#]);
 }
+
+/// Cut or of a wrong length, so that no layout says where the key is.
+#[test]
+fn keys_are_not_shown_where_no_layout_says_where_they_are() {
+    const KEY: [u8; 16] = [0xA5; 16];
+    let packet = |head: &[u8], length: usize| record(Sent, [head, &KEY[..length]].concat());
+    let mut records = vec![
+        packet(&[1, 0x1A, 0x20, 17, 0x40, 0], 15),
+        packet(&[1, 0x69, 0x20, 16], 16),
+        packet(&[4, 0x0E, 12, 1, 0x57, 0x0C, 0], 8),
+        packet(&[4, 0x18, 14, 1, 2, 3, 4, 5, 6], 8),
+        packet(&[4, 0x3E, 18, 9, 0], 16),
+        packet(&[2, 0x40, 0x20, 14, 0, 10, 0, 6, 0, 6], 9),
+        packet(&[2, 0x40, 0x20, 14, 0, 21, 0, 6, 0, 8], 9),
+    ];
+    for (kind, code) in [(16, 0x13), (16, 0x30), (17, 0x0A), (17, 0x18)] {
+        let data = [&[2, 0, 0, 0, code, 0][..], &KEY].concat();
+        records.push(Record::new(Timestamp::UNIX_EPOCH, Kind::Monitor(kind), data.into()));
+    }
+    let answer = [&[2, 0, 0, 0, 1, 0, 0x20, 0, 0][..], &KEY].concat();
+    records.push(Record::new(Timestamp::UNIX_EPOCH, Kind::Monitor(17), answer.into()));
+    let mut cut = packet(&[1, 0x19, 0x20, 28, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 16);
+    cut.data.truncate(24);
+    records.push(cut);
+    for record in records {
+        let records = [record];
+        let (line, tree) = (&lines(&records)[0], fields(&records));
+        let shown = format!("{line}\n{tree}\n{}", json(&records));
+        assert!(tree.contains("<secret>") && !shown.contains("a5a5") && !shown.contains("a5 a5"), "{shown}");
+    }
+}

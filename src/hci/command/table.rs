@@ -7,7 +7,7 @@ use crate::codec::show::{Advertising, Units};
 use crate::codec::{HexInt, List, Prefixed, Rest, Secret, U24};
 use crate::hci::meanings::{
     Company, CoreVersion, EventMask, EventMaskPage2, InitiatorFilterPolicy, LeEventMask, LeFeatures,
-    LocalName, PhyMask, ScanType, ScanningFilterPolicy,
+    LocalName, PhyMask, ScanType, ScanningFilterPolicy, Undisclosed,
 };
 use crate::hci::{AddressType, ConnectionHandle, ErrorCode, OwnAddressType, Phy};
 
@@ -579,16 +579,21 @@ hci_commands! {
         connection_handle: ConnectionHandle, reason: ErrorCode
     } => HandleReturn;
     /// [Vol 4] Part E, 7.8.103.
-    // Layout not confirmed: carried as octets.
-    0x2068 (42, 5) "LE Create BIG" LeCreateBig<'a> { parameters: Rest<'a> } => Status;
+    0x2068 (42, 5) "LE Create BIG" LeCreateBig<'a> {
+        big_handle: u8, advertising_handle: u8, num_bis: u8, sdu_interval: U24 as Units<1>, max_sdu: u16,
+        max_transport_latency: u16 as Units<1000>, rtn: u8, phy: u8 as PhyMask, packing: u8, framing: u8,
+        encryption: u8, broadcast_code: Secret<'a, 16>
+    } => Status;
     /// [Vol 4] Part E, 7.8.
-    // Layout not confirmed: carried as octets.
-    0x2069 (42, 6) "LE Create BIG Test" LeCreateBigTest<'a> { parameters: Rest<'a> } => Status;
+    // Layout not confirmed: carried as octets. A Broadcast_Code is among them.
+    0x2069 (42, 6) "LE Create BIG Test" LeCreateBigTest<'a> { parameters: Rest<'a> as Undisclosed } => Status;
     /// [Vol 4] Part E, 7.8.105.
     0x206A (42, 7) "LE Terminate BIG" LeTerminateBig { big_handle: u8, reason: ErrorCode } => Status;
     /// [Vol 4] Part E, 7.8.106.
-    // Layout not confirmed: carried as octets.
-    0x206B (43, 0) "LE BIG Create Sync" LeBigCreateSync<'a> { parameters: Rest<'a> } => Status;
+    0x206B (43, 0) "LE BIG Create Sync" LeBigCreateSync<'a> {
+        big_handle: u8, sync_handle: HexInt<u16>, encryption: u8, broadcast_code: Secret<'a, 16>, mse: u8,
+        big_sync_timeout: u16 as Units<10_000>, bis: List<'a, u8>
+    } => Status;
     /// [Vol 4] Part E, 7.8.107.
     0x206C (43, 1) "LE BIG Terminate Sync" LeBigTerminateSync { big_handle: u8 }
         => (LeBigTerminateSyncReturn { status: ErrorCode, big_handle: u8 });
