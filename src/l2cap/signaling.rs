@@ -151,9 +151,9 @@ crate::coded_table! {
     /// [Vol 3] Part A, 4.7.
     0x07 "L2CAP_DISCONNECTION_RSP" DisconnectionRsp { destination_cid: HexInt<u16>, source_cid: HexInt<u16> };
     /// [Vol 3] Part A, 4.8.
-    0x08 "L2CAP_ECHO_REQ" EchoReq<'a> { data: Rest<'a> };
+    0x08 "L2CAP_ECHO_REQ" EchoReq<'a> { echo_data: Rest<'a> };
     /// [Vol 3] Part A, 4.9.
-    0x09 "L2CAP_ECHO_RSP" EchoRsp<'a> { data: Rest<'a> };
+    0x09 "L2CAP_ECHO_RSP" EchoRsp<'a> { echo_data: Rest<'a> };
     /// [Vol 3] Part A, 4.10.
     0x0A "L2CAP_INFORMATION_REQ" InformationReq { info_type: InfoType };
     /// [Vol 3] Part A, 4.11.

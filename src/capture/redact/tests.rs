@@ -188,7 +188,7 @@ fn data(marks: &mut Marks) -> Vec<Record> {
         let head = [code, 1, u8::try_from(parameters.len()).expect("short"), 0];
         frames.push(frame(5, &[&head, &parameters[..]].concat()));
     }
-    for (channel, code) in [(4, 0x3F), (4, 0x7F), (6, 0x77), (5, 0x0B), (1, 0x02), (0x40, 1), (0xFFFF, 1)] {
+    for (channel, code) in [(4, 0x3F), (4, 0x7F), (6, 0x77), (5, 0x10), (1, 0x0C), (0x40, 1), (0xFFFF, 1)] {
         frames.push(frame(channel, &[&[code], &marks.octets(30)[..]].concat()));
     }
     let mut records = Vec::new();
