@@ -90,9 +90,9 @@ fn r_a_field_of_another_value_is_told_by_its_name() {
         text,
         format!(
             "packet {} differs from the capture\n  \
-             expected: LE Set Extended Scan Enable enable=1 filter_duplicates=1 duration=7 period=0\n  \
+             expected: LE Set Extended Scan Enable enable=1 filter_duplicates=1 duration=70 ms period=0\n  \
              sent:     LE Set Extended Scan Enable enable=1 filter_duplicates=1 duration=0 period=0\n  \
-             first difference: duration: 7 expected, 0 sent",
+             first difference: duration: 70 ms expected, 0 sent",
             scan + 1
         )
     );
