@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod controller;
 pub mod procedure;
+pub mod record;
 
 /// One line for people: no character of it moves a terminal's cursor or changes its state.
 pub fn assert_line(line: &str) {
