@@ -232,7 +232,9 @@ fn names_attribute(acl: &Acl<'_>, wanted: &[u16]) -> bool {
     let is = |handle: u16| wanted.contains(&handle);
     asked
         || match pdu {
-            AttPdu::ErrorRsp(p) => is(p.attribute_handle.0),
+            AttPdu::ErrorRsp(p) => {
+                !matches!(p.req_opcode.0, 0x04 | 0x06 | 0x08 | 0x10) && is(p.attribute_handle.0)
+            }
             AttPdu::FindInformationRsp(p) => p.entries().any(|(handle, _)| is(handle)),
             AttPdu::FindByTypeValueRsp(p) => p.handles.iter().any(|group| is(group.found_attribute_handle.0)),
             AttPdu::ReadByTypeRsp(p) => p.entries().any(|(handle, _)| is(handle)),

@@ -104,6 +104,9 @@ fn an_attribute_has_its_pdus_and_their_answers() {
     let attribute = shown(&records, &format!("attribute={handle}"));
     assert!(attribute.iter().any(|line| line.contains("ATT_READ_RSP")), "{attribute:?}");
     assert!(attribute.iter().all(|line| line.contains(handle)), "{attribute:?}");
+    // A search that began there found nothing, which is not about this attribute.
+    assert!(all.iter().any(|line| line.contains(&format!("BY_TYPE_REQ of {handle}"))), "{all:?}");
+    assert!(!attribute.iter().any(|line| line.contains("ATT_ERROR_RSP")), "{attribute:?}");
 }
 
 #[test]
