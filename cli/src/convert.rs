@@ -48,11 +48,11 @@ pub struct Args {
 }
 
 const REDACT: &str = "\
-Replaces what tells who somebody is, what was said, and what it was encrypted with: addresses (of the same sort), keys
-and random numbers, names (by letters), attribute values, and data of services and makers in advertising. Vendor
-packets, other channels, speech, streams, notes and logs become zeros; comments go. Times, lengths, opcodes, handles,
-UUIDs and subscriptions stay. The same becomes the same all through the file, so who looks can tell that two values
-are equal. The key is random and forgotten, unless --seed gives one.";
+    Replaces what tells who somebody is, what was said, and what it was encrypted with: addresses (of the same sort), keys \
+    and random numbers, names (by letters), attribute values, and data of services and makers in advertising. Vendor \
+    packets, other channels, speech, streams, notes and logs become zeros; comments go. Times, lengths, opcodes, handles, \
+    UUIDs and subscriptions stay. The same becomes the same all through the file, so who looks can tell that two values \
+    are equal. The key is random and forgotten, unless --seed gives one.";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -21,8 +21,8 @@ pub struct Args {
 
 /// What `--filter` takes, here and in other verbs.
 pub const FILTER: &str = "\
-Prints only packets like this: conditions joined by and, or, not and parentheses. Of several values with commas
-between, one is enough.
+Prints only packets like this: conditions joined by and, or, not and parentheses. Of several values \
+with commas between, one is enough.
 
   handle=0x0040              data of this link, and commands and events that name it
   address=C0:BA:E7:70:00:01  data of links to this device, and what names it or such a link
