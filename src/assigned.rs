@@ -51,12 +51,19 @@ pub fn declaration_name(uuid: Uuid) -> Option<&'static str> {
     DECLARATIONS.name16(uuid.as_u16()?)
 }
 
-/// The name of whatever attribute type or service a UUID stands for.
+/// The name of whatever attribute type or service a UUID stands for, or of whoever owns it.
 pub fn attribute_name(uuid: Uuid) -> Option<&'static str> {
-    declaration_name(uuid)
-        .or_else(|| characteristic_name(uuid))
-        .or_else(|| descriptor_name(uuid))
-        .or_else(|| service_name(uuid))
+    own_name(uuid).or_else(|| owner_name(uuid))
+}
+
+/// The name of whatever attribute type or service a UUID stands for; that of its owner does not count.
+pub(crate) fn own_name(uuid: Uuid) -> Option<&'static str> {
+    declaration_name(uuid).or_else(|| characteristic_name(uuid)).or_else(|| descriptor_name(uuid)).or_else(
+        || match uuid.as_u16() {
+            Some(short) => SERVICES.name16(short),
+            None => VENDOR_SERVICES.name128(uuid),
+        },
+    )
 }
 
 /// The name of an appearance, as `Category` or `Category: Subcategory`; a number whose subcategory is unknown

@@ -149,9 +149,9 @@ impl Attributes {
 
 /// A UUID by its name where it has one. Who owns it does not say what it is.
 pub(super) fn write_uuid(uuid: Uuid, out: &mut Vec<u8>) {
-    match assigned::attribute_name(uuid) {
-        Some(name) if assigned::owner_name(uuid).is_none() => out.text(name),
-        _ => {
+    match assigned::own_name(uuid) {
+        Some(name) => out.text(name),
+        None => {
             let _ = write!(out, "{}", uuid.short());
         }
     }
