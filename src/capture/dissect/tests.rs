@@ -571,3 +571,42 @@ fn keys_are_not_shown_where_no_layout_says_where_they_are() {
         assert!(tree.contains("<secret>") && !shown.contains("a5a5") && !shown.contains("a5 a5"), "{shown}");
     }
 }
+
+/// The lists of those that may hold keys, against the layouts.
+#[test]
+fn every_layout_with_a_key_is_one_whose_octets_are_not_shown() {
+    struct Keys(usize);
+    impl<'a> crate::codec::Walk<'a> for Keys {
+        fn field(&mut self, _: &'static str, sort: crate::codec::Sort, _: &'a [u8]) {
+            self.0 += usize::from(sort == crate::codec::Sort::Secret);
+        }
+    }
+    let octets = [1; 255];
+    let mut found = 0;
+    for &opcode in Command::OPCODES {
+        let mut keys = Keys(0);
+        Command::walk(opcode, &octets, &mut keys);
+        opcode.walk_return(&octets, &mut keys);
+        assert!(keys.0 == 0 || opcode.holds_keys(), "{opcode}");
+        found += usize::from(keys.0 > 0);
+    }
+    for &code in Event::CODES.iter().filter(|code| **code != 0x3E) {
+        let mut keys = Keys(0);
+        Event::walk(code, &octets, &mut keys);
+        assert!(keys.0 == 0 || secrets::in_event(code, &octets), "event 0x{code:02X}");
+        found += usize::from(keys.0 > 0);
+    }
+    for &code in LeEvent::CODES {
+        let mut keys = Keys(0);
+        LeEvent::walk(code, &octets, &mut keys);
+        assert!(keys.0 == 0 || secrets::in_event(0x3E, &[code]), "subevent 0x{code:02X}");
+        found += usize::from(keys.0 > 0);
+    }
+    for &code in crate::smp::SmpPdu::CODES {
+        let mut keys = Keys(0);
+        crate::smp::SmpPdu::walk(code, &octets, &mut keys);
+        assert!(keys.0 == 0 || secrets::in_smp(&[code]), "SMP 0x{code:02X}");
+        found += usize::from(keys.0 > 0);
+    }
+    assert!(found > 15, "{found} layouts with keys");
+}
