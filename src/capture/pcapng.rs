@@ -1,26 +1,21 @@
 //! pcapng: blocks, of which the first of each section tells the byte order, and others describe the interfaces that the
 //! packets of the section came from.
 //!
-//! pcap-file writes the blocks. It does not read them: version 2.0.0 takes times for nanoseconds whatever the interface
+//! pcap-file writes the blocks ([`Encoder`]). It does not read them: version 2.0.0 takes times for nanoseconds whatever the interface
 //! says, refuses files for options nobody needs here (`if_tzone`, text that is not UTF-8), and wants a block to be in
 //! memory before it looks at its length.
 
+mod encoder;
+
+pub(super) use encoder::Encoder;
+
 use super::fields::Fields;
-use super::payload::{Raw, cut, length};
+use super::payload::{Raw, length};
 use super::pcap::{self, LONGEST_PAYLOAD};
 use super::reader::{ReadError, Tally, Trouble};
 use super::source::Source;
-use super::{Container, Direction, Format, LeftOut, Link, Record, Timestamp, identify};
-use pcap_file::Endianness;
-use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
-use pcap_file::pcapng::blocks::interface_description::{
-    InterfaceDescriptionBlock, InterfaceDescriptionOption,
-};
-use pcap_file::pcapng::blocks::section_header::SectionHeaderBlock;
-use pcap_file::pcapng::{PcapNgBlock, PcapNgWriter};
-use std::borrow::Cow;
+use super::{Container, Direction, Format, Link, Record, Timestamp, identify};
 use std::io::Read;
-use std::time::Duration;
 
 pub(super) const MAGIC: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
 
@@ -391,112 +386,4 @@ impl Resolution {
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_add(offset);
         Timestamp::new(seconds, u32::try_from(nanos).unwrap_or(0))
     }
-}
-
-/// Writes one section, with an interface for each adapter as it comes.
-pub(super) struct Encoder {
-    format: Format,
-    writer: PcapNgWriter<Vec<u8>>,
-    /// The adapter of each interface.
-    interfaces: Vec<Option<u16>>,
-    payload: Vec<u8>,
-}
-
-impl std::fmt::Debug for Encoder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Encoder").field("format", &self.format).field("interfaces", &self.interfaces).finish()
-    }
-}
-
-const INFALLIBLE: &str = "a vector takes everything, and the interface is there";
-
-/// What the length of an option can say.
-const LONGEST_OPTION: usize = 65_535;
-
-impl Encoder {
-    pub(super) fn new(format: Format, out: &mut Vec<u8>) -> Self {
-        let endianness = if format.big_endian { Endianness::Big } else { Endianness::Little };
-        let section = SectionHeaderBlock { endianness, ..SectionHeaderBlock::default() };
-        let writer = PcapNgWriter::with_section_header(Vec::new(), section).expect(INFALLIBLE);
-        let mut encoder = Self { format, writer, interfaces: Vec::new(), payload: Vec::new() };
-        if format.link == Link::Monitor {
-            // The payload says which adapter.
-            encoder.describe(None, "bluetooth-monitor");
-        } else {
-            // A file without records is one of HCI too.
-            encoder.describe(None, "hci");
-        }
-        out.append(encoder.writer.get_mut());
-        encoder
-    }
-
-    pub(super) fn record(
-        &mut self,
-        record: &Record,
-        left_out: &mut Vec<LeftOut>,
-        out: &mut Vec<u8>,
-    ) -> Option<()> {
-        pcap::payload(self.format.link, record, left_out, &mut self.payload)?;
-        let nanos = nanos(record.time, left_out);
-        let interface = self.interface(if self.format.link == Link::Monitor { None } else { record.adapter });
-        let mut options = Vec::new();
-        if self.format.link == Link::H4 {
-            // No direction stands in the payload.
-            let flags = match record.direction() {
-                Some(Direction::Received) => 1,
-                Some(Direction::Sent) => 2,
-                None => 0,
-            };
-            options.push(EnhancedPacketOption::Flags(flags));
-        }
-        for comment in &record.comments {
-            let end =
-                (0..=comment.len().min(LONGEST_OPTION)).rev().find(|end| comment.is_char_boundary(*end));
-            let end = end.unwrap_or(0);
-            if end < comment.len() && !left_out.contains(&LeftOut::Comments) {
-                left_out.push(LeftOut::Comments);
-            }
-            options.push(EnhancedPacketOption::Comment(Cow::Borrowed(&comment[..end])));
-        }
-        let block = EnhancedPacketBlock {
-            interface_id: interface,
-            timestamp: Duration::from_nanos(nanos),
-            original_len: length(self.payload.len().saturating_add(cut(record))),
-            data: Cow::Borrowed(&self.payload),
-            options,
-        };
-        self.writer.write_block(&block.into_block()).expect(INFALLIBLE);
-        out.append(self.writer.get_mut());
-        Some(())
-    }
-
-    /// The number of an adapter's interface, described now if this is its first record.
-    fn interface(&mut self, adapter: Option<u16>) -> u32 {
-        let known = self.interfaces.iter().position(|known| *known == adapter);
-        let number = known.unwrap_or_else(|| {
-            let name = adapter.map_or_else(|| "hci".to_owned(), |number| format!("hci{number}"));
-            self.describe(adapter, &name);
-            self.interfaces.len() - 1
-        });
-        length(number)
-    }
-
-    fn describe(&mut self, adapter: Option<u16>, name: &str) {
-        let mut block = InterfaceDescriptionBlock::new(pcap::data_link(self.format.link), 0);
-        block.options = vec![
-            InterfaceDescriptionOption::IfName(Cow::Owned(name.to_owned())),
-            InterfaceDescriptionOption::IfTsResol(9),
-        ];
-        self.writer.write_block(&block.into_block()).expect(INFALLIBLE);
-        self.interfaces.push(adapter);
-    }
-}
-
-/// Nanoseconds since 1970, as far as 64 bits go.
-fn nanos(time: Timestamp, left_out: &mut Vec<LeftOut>) -> u64 {
-    let nanos = i128::from(time.seconds()) * 1_000_000_000 + i128::from(time.subsec_nanos());
-    u64::try_from(nanos).unwrap_or_else(|_| {
-        left_out.push(LeftOut::Time);
-        if nanos < 0 { 0 } else { u64::MAX }
-    })
 }

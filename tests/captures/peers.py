@@ -1,8 +1,7 @@
 #!/usr/bin/python3
 """tshark and btmon read every file that the library writes: the same packets, times, directions and octets.
 
-The files come from the ignored test in peers.rs, each with a table of what its writer did not leave out. btmon, of
-BlueZ, is asked where it is installed.
+The files come from the ignored test in peers.rs, each with a table of what its writer did not leave out.
 """
 
 import json
@@ -28,6 +27,8 @@ ENVIRONMENT = {**os.environ, 'LC_ALL': 'C', 'TZ': 'UTC'}
 
 
 def main():
+    for program in ('tshark', 'btmon'):
+        expect(shutil.which(program), f'{program} is not installed: apt-get install tshark bluez')
     with tempfile.TemporaryDirectory() as folder:
         run('cargo', 'test', '--quiet', '-p', 'baretooth', '--test', 'captures', '--', '--exact', '--ignored',
             'peers::write_every_format', BARETOOTH_WRITE_CAPTURES=folder)
@@ -99,9 +100,6 @@ def tshark(capture):
 def btmon(capture, rows):
     """btmon marks packets with their direction. Version 5.66 loses its way behind a record that was cut, for it takes
     the original length for the one in the file, and shows no ISO data."""
-    if shutil.which('btmon') is None:
-        print(f'{capture.name}: btmon is not installed and was not asked')
-        return
     cut = next(number for number, row in enumerate(rows) if int(row['original']) > len(row['data']) // 2)
     wanted = [('<' if row['direction'] == 'sent' else '>', row['adapter'])
               for row in rows[:cut] if row['data'][:2] != '05']
