@@ -2,7 +2,7 @@
 //!
 //! The file is a header of 16 octets, then records of 24 octets and their payload; all integers are big-endian.
 
-use super::fields::Fields;
+use super::integers::Integers;
 use super::payload::{ACL, COMMAND, EVENT, LONGEST, Raw, cut, direction, implied, length};
 use super::reader::{ReadError, Tally, Trouble};
 use super::source::Source;
@@ -34,7 +34,7 @@ impl Decoder {
     pub(super) fn new(source: &mut Source<impl Read>) -> Result<Self, ReadError> {
         let refused = |why: String| Err(ReadError::NotHci(why));
         let header = source.take(FILE_HEADER)?.unwrap_or_default();
-        let mut fields = Fields::new(header.get(MAGIC.len()..).unwrap_or_default(), true);
+        let mut fields = Integers::new(header.get(MAGIC.len()..).unwrap_or_default(), true);
         let (Some(version), Some(datalink)) = (fields.u32(), fields.u32()) else {
             return refused(super::identify::sentence(MAGIC));
         };
@@ -60,7 +60,7 @@ impl Decoder {
         tally: &mut Tally,
     ) -> Result<Option<Record>, Trouble> {
         let Some(header) = source.peek(HEADER)?.first_chunk::<HEADER>() else { return Ok(None) };
-        let mut fields = Fields::new(header, true);
+        let mut fields = Integers::new(header, true);
         let mut next = || fields.u32().unwrap_or_default();
         let (original_length, included, flags, drops) = (next(), next(), next(), next());
         let micros = fields.u64().unwrap_or_default().cast_signed();

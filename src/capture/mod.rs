@@ -5,11 +5,11 @@
 
 mod btsnoop;
 pub mod dissect;
-mod fields;
 mod filter;
 mod format;
 mod hold;
 mod identify;
+mod integers;
 mod monitor;
 mod packet_logger;
 mod payload;

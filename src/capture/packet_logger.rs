@@ -3,7 +3,7 @@
 //! A record is its length (of what follows that), seconds, microseconds, one octet of type, and data. The file has no
 //! mark of its own: it is known by a length, a time and a type that make sense, five times over.
 
-use super::fields::Fields;
+use super::integers::Integers;
 use super::monitor;
 use super::payload::{ACL, COMMAND, EVENT, ISO, LONGEST, Raw, SCO, length, numbered, seconds};
 use super::reader::{Tally, Trouble};
@@ -54,7 +54,7 @@ fn makes_sense(source: &mut Source<impl Read>, big_endian: bool) -> io::Result<b
     let mut start = 0;
     for number in 0..EVIDENCE {
         let Some(rest) = source.peek(start + HEADER + 1)?.get(start..) else { break };
-        let mut fields = Fields::new(rest, big_endian);
+        let mut fields = Integers::new(rest, big_endian);
         let (Some(length), Some(_), Some(micros)) = (fields.u32(), fields.u32(), fields.u32()) else {
             // The file ends.
             return Ok(number > 0);
@@ -94,7 +94,7 @@ impl Decoder {
         tally: &mut Tally,
     ) -> Result<Option<Record>, Trouble> {
         loop {
-            let mut fields = Fields::new(source.peek(HEADER)?, self.big_endian);
+            let mut fields = Integers::new(source.peek(HEADER)?, self.big_endian);
             let (Some(length), Some(seconds), Some(micros)) = (fields.u32(), fields.u32(), fields.u32())
             else {
                 return Ok(None);

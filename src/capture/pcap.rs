@@ -1,7 +1,7 @@
 //! The classic format of libpcap: a header of 24 octets, then records of 16 octets and their payload, in the byte order
 //! of whoever wrote it, with micro- or nanoseconds. Also what its link types are, which pcapng shares.
 
-use super::fields::Fields;
+use super::integers::Integers;
 use super::payload::{LONGEST, Raw, cut, direction, length, seconds, without_direction};
 use super::reader::{ReadError, Tally, Trouble};
 use super::source::Source;
@@ -110,7 +110,7 @@ impl Decoder {
         tally: &mut Tally,
     ) -> Result<Option<Record>, Trouble> {
         loop {
-            let mut fields = Fields::new(source.peek(HEADER)?, self.format.big_endian);
+            let mut fields = Integers::new(source.peek(HEADER)?, self.format.big_endian);
             let (Some(seconds), Some(fraction), Some(included), Some(original_length)) =
                 (fields.u32(), fields.u32(), fields.u32(), fields.u32())
             else {

@@ -9,7 +9,7 @@ mod encoder;
 
 pub(super) use encoder::Encoder;
 
-use super::fields::Fields;
+use super::integers::Integers;
 use super::payload::{Raw, length};
 use super::pcap::{self, LONGEST_PAYLOAD};
 use super::reader::{ReadError, Tally, Trouble};
@@ -133,7 +133,7 @@ impl Decoder {
                 Some(_) if is_section => return Err(Trouble::Record("a section tells no byte order")),
                 Some(_) => self.big_endian,
             };
-            let mut fields = Fields::new(head, big_endian);
+            let mut fields = Integers::new(head, big_endian);
             let (kind, total) = (fields.u32().unwrap_or_default(), fields.u32().unwrap_or_default());
             if total < 12 || !total.is_multiple_of(4) {
                 return Err(Trouble::Record("the length of a block is no multiple of 4, or less than 12"));
@@ -157,7 +157,7 @@ impl Decoder {
             let Some(mut octets) = source.take(whole)? else { return Ok(None) };
             same_length(total, &octets[whole - BEHIND..], big_endian)?;
             octets.truncate(whole - BEHIND);
-            let body = Fields::new(&octets[BEFORE..], big_endian);
+            let body = Integers::new(&octets[BEFORE..], big_endian);
             return match kind {
                 SECTION_HEADER => self.section(body, big_endian).map(Some),
                 INTERFACE_DESCRIPTION => self.interface(body).map(Some),
@@ -166,7 +166,7 @@ impl Decoder {
         }
     }
 
-    fn section(&mut self, mut body: Fields, big_endian: bool) -> Result<Block, Trouble> {
+    fn section(&mut self, mut body: Integers, big_endian: bool) -> Result<Block, Trouble> {
         body.u32();
         match body.u16() {
             Some(1) => {}
@@ -178,7 +178,7 @@ impl Decoder {
         Ok(Block::Section)
     }
 
-    fn interface(&mut self, mut body: Fields) -> Result<Block, Trouble> {
+    fn interface(&mut self, mut body: Integers) -> Result<Block, Trouble> {
         let (Some(link_type), Some(_reserved), Some(snap_length)) = (body.u16(), body.u16(), body.u32())
         else {
             return Err(Trouble::Record("the description of an interface is too short"));
@@ -218,7 +218,7 @@ impl Decoder {
     }
 
     fn packet(&self, kind: u32, octets: bytes::BytesMut, tally: &mut Tally) -> Result<Block, Trouble> {
-        let mut body = Fields::new(&octets[BEFORE..], self.big_endian);
+        let mut body = Integers::new(&octets[BEFORE..], self.big_endian);
         let Some(head) = Head::read(kind, &mut body) else {
             return Err(Trouble::Record("a packet's block is too short"));
         };
@@ -269,7 +269,7 @@ impl Decoder {
 }
 
 fn same_length(total: u32, behind: &[u8], big_endian: bool) -> Result<(), Trouble> {
-    let same = Fields::new(behind, big_endian).u32() == Some(total);
+    let same = Integers::new(behind, big_endian).u32() == Some(total);
     same.then_some(()).ok_or(Trouble::Record("the lengths before and behind a block differ"))
 }
 
@@ -282,7 +282,7 @@ struct Head {
 }
 
 impl Head {
-    fn read(kind: u32, body: &mut Fields) -> Option<Self> {
+    fn read(kind: u32, body: &mut Integers) -> Option<Self> {
         if kind == SIMPLE_PACKET {
             return Some(Self { interface: 0, ticks: 0, included: None, original_length: body.u32()? });
         }
@@ -308,7 +308,7 @@ const EPB_FLAGS: u16 = 2;
 const EPB_DROPCOUNT: u16 = 4;
 
 /// Options to the end of a block, or to the one that says that it is the last.
-fn options(mut body: Fields) -> impl Iterator<Item = Result<(u16, Fields), Trouble>> {
+fn options(mut body: Integers) -> impl Iterator<Item = Result<(u16, Integers), Trouble>> {
     let mut next = move || {
         let code = body.u16()?;
         if code == END_OF_OPTIONS {

@@ -2,12 +2,12 @@
 
 /// What is left of some octets.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'a> {
+pub(super) struct Integers<'a> {
     octets: &'a [u8],
     big_endian: bool,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> Integers<'a> {
     pub(super) fn new(octets: &'a [u8], big_endian: bool) -> Self {
         Self { octets, big_endian }
     }
