@@ -47,7 +47,8 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     } else {
         output.line(format_args!(
             "{name}: all {packets} packets equal, {sent} sent and {received} received in {seconds:.6} s, for \
-             {requests} requests"
+             {requests} {}",
+            if requests == 1 { "request" } else { "requests" }
         ))?;
     }
     output.flush()?;

@@ -54,6 +54,11 @@ impl<T> CommandFlow<T> {
         self.waiting.iter().map(|command| (&command.owner, &command.packet))
     }
 
+    /// Takes commands back that have not gone out yet.
+    pub(crate) fn withdraw(&mut self, which: impl Fn(&T, &HciPacket) -> bool) {
+        self.waiting.retain(|command| !which(&command.owner, &command.packet));
+    }
+
     /// The next command, when it may go out now.
     pub(crate) fn pump(&mut self, now: Instant) -> Option<HciPacket> {
         if self.in_flight.is_some() || self.waiting.is_empty() {

@@ -169,7 +169,13 @@ impl Host {
             Owner::Link(handle, op, wait) => {
                 let result = match status {
                     Some(ErrorCode::Success) => match (wait, self.links.get_mut(&handle)) {
-                        (Some(wait), Some(link)) => return link.wait(now, op, wait),
+                        (Some(wait), Some(link)) => {
+                            link.wait(now, op, wait);
+                            if wait == Wait::Disconnection {
+                                self.withdraw_disconnect(handle);
+                            }
+                            return;
+                        }
                         // The event came before this answer.
                         (Some(Wait::Disconnection), None) => Ok(Output::Done),
                         (Some(_), None) => Err(OpError::NotConnected),

@@ -169,6 +169,11 @@ impl Link {
         self.waits.push((op, wait, now + PROCEDURE_LIMIT));
     }
 
+    /// Whether a request waits for this event.
+    pub(super) fn is_waiting(&self, wait: Wait) -> bool {
+        self.waits.iter().any(|(_, waiting, _)| *waiting == wait)
+    }
+
     /// The request that waits for this event.
     pub(super) fn take_wait(&mut self, wait: Wait) -> Option<OpId> {
         let position = self.waits.iter().position(|(_, waiting, _)| *waiting == wait)?;

@@ -450,6 +450,9 @@ impl Host {
     fn disconnect(&mut self, now: Instant, handle: ConnectionHandle, reason: ErrorCode) {
         if let Some(link) = self.links.get_mut(&handle) {
             link.end(now);
+            if link.is_waiting(Wait::Disconnection) {
+                return;
+            }
         }
         // Never left out, but never twice: no more wait than there are handles.
         if let Ok(packet) = (command::Disconnect { connection_handle: handle, reason }).to_packet()
@@ -457,6 +460,15 @@ impl Host {
         {
             self.commands.push(Owner::Housekeeping, packet);
         }
+    }
+
+    /// What the controller has begun for somebody it need not be told again.
+    fn withdraw_disconnect(&mut self, handle: ConnectionHandle) {
+        let opcode = command::Disconnect::OPCODE.0.to_le_bytes();
+        self.commands.withdraw(|owner, packet| {
+            matches!((owner, packet.as_slice()), (Owner::Housekeeping, [_, a, b, _, c, d, ..])
+                if [*a, *b] == opcode && [*c, *d] == handle.0.to_le_bytes())
+        });
     }
 }
 

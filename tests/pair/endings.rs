@@ -57,6 +57,32 @@ fn a_cancelled_connect_outlives_neither_the_answer_nor_the_silence_of_its_peer()
     }
 }
 
+/// A program lets go of its link and closes in one breath: the controller is told once.
+#[test]
+fn a_link_that_is_being_ended_is_not_ended_again() {
+    const ACCEPTED: [u8; 4] = [0, 1, 0x06, 0x04];
+    for answered_before in [false, true] {
+        let mut script = Script::new();
+        let connection = script.link(0x40);
+        script.answers = false;
+        let reason = ErrorCode::RemoteUserTerminatedConnection;
+        let op = script.submit(Request::Disconnect { connection, reason });
+        if answered_before {
+            script.event(0x0F, &ACCEPTED);
+        }
+        script.host.wind_down(script.now);
+        script.exchange();
+        if !answered_before {
+            script.event(0x0F, &ACCEPTED);
+        }
+        let disconnects = script.commands().into_iter().filter(|opcode| *opcode == 0x0406).count();
+        assert_eq!(disconnects, 1, "answered before: {answered_before}");
+        script.disconnection_complete(0x40, 0x16);
+        assert_eq!(script.result(op), Ok(Output::Done));
+        assert!(script.host.is_idle());
+    }
+}
+
 /// Read Remote Version Information, LE Read Remote Features, LE Connection Update, LE Set PHY: accepted, and then
 /// nothing.
 #[test]
