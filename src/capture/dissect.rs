@@ -212,4 +212,6 @@ impl Dissector {
 const VENDOR_HANDLES: [ConnectionHandle; 2] = [ConnectionHandle(0xEDC), ConnectionHandle(0xFF1)];
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

@@ -313,3 +313,6 @@ fn text(to: &mut dyn Show, name: &'static str, value: &impl Display) {
     to.field(name);
     to.text(&value.to_string());
 }
+
+#[cfg(test)]
+mod tests;

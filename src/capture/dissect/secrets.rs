@@ -53,3 +53,6 @@ pub(super) fn in_part_of_frame(acl: &AclData<'_>) -> bool {
         && matches!(channel, ChannelId::SecurityManager | ChannelId::ClassicSecurityManager)
         && in_smp(payload)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,24 +1,8 @@
 //! Golden lines: what a person reads of packets as they are on the wire.
 
+use super::testing::*;
 use super::*;
-use crate::capture::{Kind, Timestamp};
-
-fn record(direction: Direction, octets: Vec<u8>) -> Record {
-    Record::packet(Timestamp::UNIX_EPOCH, direction, &HciPacket::new(octets).expect("whole"))
-}
-
-/// One ATT PDU in one ACL packet on link 0x0040.
-fn att(direction: Direction, pdu: &[u8]) -> Record {
-    let length = u8::try_from(pdu.len()).expect("short");
-    let header = [0x02, 0x40, 0x20, length + 4, 0, length, 0, 4, 0];
-    record(direction, [&header[..], pdu].concat())
-}
-
-fn lines(records: &[Record]) -> Vec<String> {
-    let mut dissector = Dissector::default();
-    records.iter().map(|record| dissector.line(record)).collect()
-}
-
+use crate::capture::Timestamp;
 use Direction::{Received, Sent};
 
 #[test]
@@ -111,18 +95,6 @@ fn handles_have_the_names_that_discovery_gave_them() {
     assert_eq!(got[8], "ACL 0x0040 ATT_HANDLE_VALUE_NTF 0x0021 (Battery Level) 63");
     assert_eq!(got[11], format!("{read} (Battery Level)"));
     assert_eq!((&got[13][..], &got[14][..]), (read, read));
-}
-
-/// LE Connection Complete of link 0x0040.
-fn connected(address: [u8; 6]) -> Record {
-    let head = [0x04, 0x3E, 19, 0x01, 0, 0x40, 0, 0, 1];
-    record(Received, [&head[..], &address, &[24, 0, 0, 0, 0x2A, 0, 0]].concat())
-}
-
-/// One ACL packet of a link; `first` begins a frame.
-fn fragment(direction: Direction, link: u8, first: bool, data: &[u8]) -> Record {
-    let flags = if first { 0x20 } else { 0x10 };
-    record(direction, [&[0x02, link, flags, u8::try_from(data.len()).expect("short"), 0][..], data].concat())
 }
 
 #[test]
@@ -294,57 +266,6 @@ fn events_and_commands_have_no_husk() {
     assert!(got[2].ends_with("(malformed)"), "a report that is not whole: {}", got[2]);
 }
 
-fn fields(records: &[Record]) -> String {
-    let (mut dissector, mut out) = (Dissector::default(), Vec::new());
-    for record in records {
-        out.clear();
-        dissector.read(record).write_fields(&mut out);
-    }
-    String::from_utf8(out).expect("UTF-8")
-}
-
-fn json(records: &[Record]) -> serde_json::Value {
-    let (mut dissector, mut out) = (Dissector::default(), Vec::new());
-    for record in records {
-        out.clear();
-        dissector.read(record).write_json(Timestamp::UNIX_EPOCH, &mut out);
-    }
-    serde_json::from_slice(&out).expect("JSON")
-}
-
-#[test]
-fn every_field_stands_in_the_tree_and_in_json() {
-    let mut answer = att(Received, b"\x0B\x64");
-    answer.time = Timestamp::from_micros(12_345);
-    let records = [att(Sent, b"\x0A\x21\x00"), answer];
-    let tree = fields(&records);
-    for line in [
-        "\n            connection_handle: 0x0040",
-        "\n            channel: 0x0004 (ATT)",
-        "\n          att: ATT_READ_RSP (0x0B)\n            attribute_value: 64",
-        "\n            after_us: 12345",
-    ] {
-        assert!(tree.contains(line), "{line:?} is not in {tree}");
-    }
-    let json = json(&records);
-    assert_eq!(json["text"], "ACL 0x0040 ATT_READ_RSP of 0x0021 → 64, 12 ms");
-    assert_eq!((&json["number"], &json["time"]), (&2.into(), &0.012345.into()));
-    assert_eq!(json["att"]["attribute_value"], "64");
-    assert_eq!(json["answers"]["attribute_handle"], 0x21);
-    assert_eq!(json["acl"]["connection_handle"], 0x40);
-}
-
-#[test]
-fn what_is_broken_is_shown_with_the_reason_in_every_form() {
-    let short = record(Received, vec![4, 0x3E, 2, 0x0A, 0]);
-    assert!(fields(std::slice::from_ref(&short)).contains("malformed: \"LE Meta: malformed at octet"));
-    assert_eq!(json(std::slice::from_ref(&short))["event"], "0a00");
-    let raw =
-        Record::new(Timestamp::UNIX_EPOCH, Kind::Packet(None), bytes::Bytes::from_static(b"\x07\x1B\n"));
-    assert_eq!(json(std::slice::from_ref(&raw))["kind"], "broken");
-    assert!(fields(&[raw]).contains("data: 071b0a"));
-}
-
 #[test]
 fn what_is_of_br_edr_is_named_though_its_fields_are_not() {
     let got = lines(&[
@@ -374,38 +295,6 @@ fn what_is_of_br_edr_is_named_though_its_fields_are_not() {
     );
     let tree = fields(&[record(Sent, vec![1, 0x01, 0x04, 1, 0x33])]);
     assert!(tree.contains("command: Inquiry (0x0401)"), "{tree}");
-}
-
-#[test]
-fn keys_of_br_edr_are_not_shown_in_any_form() {
-    const KEY: [u8; 16] = [0xA5; 16];
-    let packet = |head: &[u8], rest: &[&[u8]]| [head, &rest.concat()].concat();
-    let peer = [1, 2, 3, 4, 5, 6];
-    for octets in [
-        packet(&[1, 0x0B, 0x04, 22], &[&peer, &KEY]),
-        packet(&[1, 0x0D, 0x04, 23], &[&peer, &[4], &KEY]),
-        packet(&[1, 0x30, 0x04, 38], &[&peer, &[0; 16], &KEY]),
-        packet(&[1, 0x45, 0x04, 70], &[&peer, &[0; 16], &KEY, &[0; 16], &KEY]),
-        packet(&[1, 0x11, 0x0C, 23], &[&[1], &peer, &KEY]),
-        packet(&[4, 0x0E, 36, 1, 0x57, 0x0C, 0], &[&[0; 16], &KEY]),
-        packet(&[4, 0x0E, 68, 1, 0x7D, 0x0C, 0], &[&[0; 16], &KEY, &[0; 16], &KEY]),
-        packet(&[4, 0x15, 23], &[&[1], &peer, &KEY]),
-        packet(&[4, 0x18, 23], &[&peer, &KEY, &[4]]),
-        // Identity Information of SMP, on its BR/EDR channel.
-        packet(&[2, 0x40, 0x20, 21, 0, 17, 0, 7, 0, 8], &[&KEY]),
-    ] {
-        let records = [record(Sent, octets)];
-        let shown = format!("{}{}{}", lines(&records)[0], fields(&records), json(&records));
-        assert!(shown.contains("<secret>") && !shown.contains("a5a5"), "{shown}");
-        assert!(!shown.contains("malformed"), "{shown}");
-    }
-}
-
-/// One frame in one ACL packet on link 0x0040.
-fn frame(direction: Direction, cid: u16, payload: &[u8]) -> Record {
-    let length = u8::try_from(payload.len()).expect("short");
-    let [low, high] = cid.to_le_bytes();
-    fragment(direction, 0x40, true, &[&[length, 0, low, high][..], payload].concat())
 }
 
 #[test]
@@ -510,103 +399,4 @@ fn the_owner_of_a_number_is_not_the_name_of_a_characteristic() {
     assert_eq!(got[1], "ACL 0x0040 ATT_READ_BY_GROUP_TYPE_RSP 0x0001-0x0005 0xFEAA (Google LLC), 0.0 ms");
     assert_eq!(got[3], "ACL 0x0040 ATT_READ_BY_TYPE_RSP 0x0002 0xFFF4 at 0x0003 (notify), 0.0 ms");
     assert_eq!(got[4], "ACL 0x0040 ATT_HANDLE_VALUE_NTF 0x0003 (0xFFF4) 01");
-}
-
-#[test]
-fn masks_and_names_are_spelled_out_in_the_tree() {
-    let mut name = vec![1, 0x13, 0x0C, 248];
-    name.extend(b"Pixel \x1B7");
-    name.resize(4 + 248, 0);
-    let records = [
-        record(Sent, vec![1, 0x01, 0x0C, 8, 0x10, 0, 0, 0, 0, 0, 0, 0x20]),
-        record(Sent, vec![1, 0x63, 0x0C, 8, 0, 0, 0x80, 0, 0, 0, 0, 0]),
-        record(Sent, vec![1, 0x01, 0x20, 8, 1, 2, 0, 0, 0, 0, 0, 0]),
-        record(Received, vec![4, 0x3E, 12, 4, 0, 0x40, 0, 1, 1, 0, 0, 0, 0, 0, 0x80]),
-        record(Sent, vec![1, 0x31, 0x20, 3, 0, 2, 4]),
-        record(Sent, name),
-        record(Received, vec![4, 3, 11, 4, 0x40, 0, 6, 5, 4, 3, 2, 1, 1, 0]),
-    ];
-    let tree: String = records.chunks(1).map(fields).collect();
-    for line in [
-        "event_mask: 0x2000000000000010 (Disconnection Complete, LE Meta)",
-        "event_mask_page_2: 0x0000000000800000 (Authenticated Payload Timeout Expired)",
-        "le_event_mask: 0x0000000000000201 (LE Connection Complete, LE Enhanced Connection Complete [v1])",
-        "le_features: 0x8000000000000101 (LE Encryption, LE 2M PHY, LL Extended Feature Set)",
-        "tx_phys: 0x02 (2M)",
-        "rx_phys: 0x04 (Coded)",
-        "link_type: 1 (ACL)",
-    ] {
-        assert!(tree.contains(line), "{line:?} is not in {tree}");
-    }
-    assert_eq!(lines(&records[5..6]), [r#"Write Local Name local_name="Pixel \u{1b}7""#]);
-}
-
-/// Cut or of a wrong length, so that no layout says where the key is.
-#[test]
-fn keys_are_not_shown_where_no_layout_says_where_they_are() {
-    const KEY: [u8; 16] = [0xA5; 16];
-    let packet = |head: &[u8], length: usize| record(Sent, [head, &KEY[..length]].concat());
-    let mut records = vec![
-        packet(&[1, 0x1A, 0x20, 17, 0x40, 0], 15),
-        packet(&[1, 0x69, 0x20, 16], 16),
-        packet(&[4, 0x0E, 12, 1, 0x57, 0x0C, 0], 8),
-        packet(&[4, 0x18, 14, 1, 2, 3, 4, 5, 6], 8),
-        packet(&[4, 0x3E, 18, 9, 0], 16),
-        packet(&[2, 0x40, 0x20, 14, 0, 10, 0, 6, 0, 6], 9),
-        packet(&[2, 0x40, 0x20, 14, 0, 21, 0, 6, 0, 8], 9),
-    ];
-    for (kind, code) in [(16, 0x13), (16, 0x30), (17, 0x0A), (17, 0x18)] {
-        let data = [&[2, 0, 0, 0, code, 0][..], &KEY].concat();
-        records.push(Record::new(Timestamp::UNIX_EPOCH, Kind::Monitor(kind), data.into()));
-    }
-    let answer = [&[2, 0, 0, 0, 1, 0, 0x20, 0, 0][..], &KEY].concat();
-    records.push(Record::new(Timestamp::UNIX_EPOCH, Kind::Monitor(17), answer.into()));
-    let mut cut = packet(&[1, 0x19, 0x20, 28, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 16);
-    cut.data.truncate(24);
-    records.push(cut);
-    for record in records {
-        let records = [record];
-        let (line, tree) = (&lines(&records)[0], fields(&records));
-        let shown = format!("{line}\n{tree}\n{}", json(&records));
-        assert!(tree.contains("<secret>") && !shown.contains("a5a5") && !shown.contains("a5 a5"), "{shown}");
-    }
-}
-
-/// The lists of those that may hold keys, against the layouts.
-#[test]
-fn every_layout_with_a_key_is_one_whose_octets_are_not_shown() {
-    struct Keys(usize);
-    impl<'a> crate::codec::Walk<'a> for Keys {
-        fn field(&mut self, _: &'static str, sort: crate::codec::Sort, _: &'a [u8]) {
-            self.0 += usize::from(sort == crate::codec::Sort::Secret);
-        }
-    }
-    let octets = [1; 255];
-    let mut found = 0;
-    for &opcode in Command::OPCODES {
-        let mut keys = Keys(0);
-        Command::walk(opcode, &octets, &mut keys);
-        opcode.walk_return(&octets, &mut keys);
-        assert!(keys.0 == 0 || opcode.holds_keys(), "{opcode}");
-        found += usize::from(keys.0 > 0);
-    }
-    for &code in Event::CODES.iter().filter(|code| **code != 0x3E) {
-        let mut keys = Keys(0);
-        Event::walk(code, &octets, &mut keys);
-        assert!(keys.0 == 0 || secrets::in_event(code, &octets), "event 0x{code:02X}");
-        found += usize::from(keys.0 > 0);
-    }
-    for &code in LeEvent::CODES {
-        let mut keys = Keys(0);
-        LeEvent::walk(code, &octets, &mut keys);
-        assert!(keys.0 == 0 || secrets::in_event(0x3E, &[code]), "subevent 0x{code:02X}");
-        found += usize::from(keys.0 > 0);
-    }
-    for &code in crate::smp::SmpPdu::CODES {
-        let mut keys = Keys(0);
-        crate::smp::SmpPdu::walk(code, &octets, &mut keys);
-        assert!(keys.0 == 0 || secrets::in_smp(&[code]), "SMP 0x{code:02X}");
-        found += usize::from(keys.0 > 0);
-    }
-    assert!(found > 15, "{found} layouts with keys");
 }
