@@ -15,6 +15,7 @@ pub(super) fn fields(packet: &HciPacket) -> Vec<(String, String)> {
     let mut fields = Fields::default();
     match (packet.indicator(), packet.as_slice()) {
         (PacketIndicator::Command, [_, low, high, ..]) => {
+            fields.value("packet", "command".to_owned());
             let opcode = Opcode(u16::from_le_bytes([*low, *high]));
             let command = Command::parse(opcode, packet.payload());
             let as_it_stands = Command::Unknown { opcode, parameters: packet.payload() };

@@ -80,6 +80,22 @@ fn r_a_command_that_the_capture_lacks_is_told_with_the_one_in_its_place() {
 }
 
 #[test]
+fn r_a_packet_of_another_kind_is_told_as_such() {
+    let mut replay = Replay::new(Script::open(path("heart_rate.btsnoop")).expect("a capture"), config(1));
+    let scan = replay.submit(Request::Scan(ScanOptions::new())).expect("equal");
+    replay.cancel(scan).expect("equal");
+    let connection = replay.connect(baretooth::sim::demo::HEART_RATE_ADDRESS).expect("a link").connection;
+    // The capture goes on with discovery.
+    let reason = baretooth::ErrorCode::RemoteUserTerminatedConnection;
+    let op = replay.submit(Request::Disconnect { connection, reason }).expect("taken");
+    let error = replay.done(op).expect_err("not in the capture");
+    assert!(
+        error.to_string().ends_with("first difference: packet: ACL data expected, command sent"),
+        "{error}"
+    );
+}
+
+#[test]
 fn r_a_field_of_another_value_is_told_by_its_name() {
     let mut records = records("heart_rate.btsnoop");
     let scan = place(&records, SCAN_ENABLE);
