@@ -4,8 +4,8 @@ use crate::failure::Failure;
 use crate::global::Global;
 use crate::input::Input;
 use crate::output::Output;
-use baretooth::capture::Filter;
-use baretooth::capture::dissect::Dissector;
+use baretooth::capture::dissect::{Dissector, Packet};
+use baretooth::capture::{Filter, Timestamp};
 use std::path::PathBuf;
 
 /// Prints a capture, one line per packet; with -v every field of it
@@ -73,22 +73,29 @@ fn decode(
     while let Some(record) = input.read()? {
         let first = *first.get_or_insert(record.time);
         let packet = dissector.read(&record);
-        if filter.as_mut().is_some_and(|filter| !filter.matches(&packet)) {
-            continue;
+        if filter.as_mut().is_none_or(|filter| filter.matches(&packet)) {
+            text.clear();
+            write(&packet, first, detail, &mut text);
+            output.octets(&text)?;
         }
-        text.clear();
-        match detail {
-            Detail::Json => packet.write_json(first, &mut text),
-            Detail::Line | Detail::Fields => {
-                packet.write_head(first, &mut text);
-                packet.write_line(&mut text);
-            }
+        // Of a pipe the next record may be long in coming.
+        if input.is_drained() {
+            output.flush()?;
         }
-        if let Detail::Fields = detail {
-            packet.write_fields(&mut text);
-        }
-        text.push(b'\n');
-        output.octets(&text)?;
     }
     Ok(())
+}
+
+fn write(packet: &Packet<'_>, first: Timestamp, detail: Detail, text: &mut Vec<u8>) {
+    match detail {
+        Detail::Json => packet.write_json(first, text),
+        Detail::Line | Detail::Fields => {
+            packet.write_head(first, text);
+            packet.write_line(text);
+        }
+    }
+    if let Detail::Fields = detail {
+        packet.write_fields(text);
+    }
+    text.push(b'\n');
 }

@@ -37,6 +37,11 @@ impl Input {
         self.reader.read().map_err(|error| failed(&self.doing, &error))
     }
 
+    /// Whether the next record may have to be waited for.
+    pub fn is_drained(&self) -> bool {
+        self.reader.is_drained()
+    }
+
     /// Records that were passed over, packets of another protocol.
     pub fn skipped(&self) -> u64 {
         self.reader.skipped()

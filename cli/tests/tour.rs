@@ -3,9 +3,11 @@
 use baretooth::capture::Direction;
 use baretooth::capture::{Format, Timestamp, Writer};
 use baretooth::transports::HciPacket;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// The command with nothing of the user's environment in it.
 fn baretooth(args: &[&str]) -> Command {
@@ -144,6 +146,29 @@ fn every_field_of_a_packet_is_shown_when_asked() {
     let text = stdout(&output);
     assert!(text.starts_with(&format!("{}\n          command: Reset (0x0C03)\n", GOLDEN[0])), "{text}");
     assert!(text.contains("\n            attribute_value: 57\n"), "{text}");
+}
+
+#[test]
+fn packets_from_a_pipe_are_shown_as_they_come() {
+    let mut child = baretooth(&["decode", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    let (mut pipe, mut shown) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+    let capture = small_capture();
+    // The header and the first record: 16, and 24 before its 4 octets. The pipe stays open.
+    pipe.write_all(&capture[..16 + 24 + 4]).expect("taken");
+    let (told, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = vec![0; GOLDEN[0].len() + 1];
+        shown.read_exact(&mut line).map(|()| told.send(line))
+    });
+    let line =
+        heard.recv_timeout(Duration::from_secs(20)).expect("the line, while the next record is awaited");
+    assert_eq!(String::from_utf8_lossy(&line), format!("{}\n", GOLDEN[0]));
+    drop(pipe);
+    assert!(child.wait().expect("an end").success());
 }
 
 #[test]

@@ -156,6 +156,12 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Whether the next record has to be read from the file: of a pipe it may have to be waited for, so this is the time
+    /// to show what there is.
+    pub fn is_drained(&self) -> bool {
+        self.source.is_drained()
+    }
+
     /// How the file ended, once it has.
     pub fn ending(&self) -> Option<Ending> {
         self.ending

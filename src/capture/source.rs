@@ -63,6 +63,11 @@ impl<R: Read> Source<R> {
         Ok(true)
     }
 
+    /// Whether all that has been read was taken: the next octet has to be waited for.
+    pub(super) fn is_drained(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
     /// How many octets stand at the end of the file that nothing whole was made of.
     pub(super) fn left(&self) -> usize {
         self.buffer.len() + self.passed
