@@ -40,33 +40,46 @@ const COUNTED: usize = 8;
 /// So many records have to make sense.
 const EVIDENCE: usize = 5;
 
-/// Which byte order the records are in, when the first ones of the file make sense in one.
+/// Which byte order the records are in, when the first ones of the file make sense in one. Where they do in both, as a
+/// length of 256 does that is one of 65,536 in the other, it is the one in which no record is cut off.
 pub(super) fn big_endian(source: &mut Source<impl Read>) -> io::Result<Option<bool>> {
-    for big_endian in [true, false] {
-        if makes_sense(source, big_endian)? {
-            return Ok(Some(big_endian));
-        }
-    }
-    Ok(None)
+    let (big, little) = (sense(source, true)?, sense(source, false)?);
+    Ok(match (big, little) {
+        (Sense::None, Sense::None) => None,
+        (Sense::Cut, Sense::Whole) | (Sense::None, _) => Some(false),
+        _ => Some(true),
+    })
 }
 
-fn makes_sense(source: &mut Source<impl Read>, big_endian: bool) -> io::Result<bool> {
+/// What the first records of a file make in one byte order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sense {
+    None,
+    /// Sense, but the file ends in the middle of one.
+    Cut,
+    Whole,
+}
+
+fn sense(source: &mut Source<impl Read>, big_endian: bool) -> io::Result<Sense> {
     let mut start = 0;
     for number in 0..EVIDENCE {
-        let Some(rest) = source.peek(start + HEADER + 1)?.get(start..) else { break };
+        let Some(rest) = source.peek(start + HEADER + 1)?.get(start..) else { return Ok(Sense::Cut) };
         let mut fields = Integers::new(rest, big_endian);
         let (Some(length), Some(_), Some(micros)) = (fields.u32(), fields.u32(), fields.u32()) else {
-            // The file ends.
-            return Ok(number > 0);
+            return Ok(match (number, rest) {
+                (0, _) => Sense::None,
+                (_, []) => Sense::Whole,
+                _ => Sense::Cut,
+            });
         };
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let is_type = length == COUNTED || fields.rest().first().is_none_or(|number| is_type(*number));
         if !(COUNTED..=COUNTED + 1 + LONGEST).contains(&length) || micros >= 1_000_000 || !is_type {
-            return Ok(false);
+            return Ok(Sense::None);
         }
         start += HEADER - COUNTED + length;
     }
-    Ok(true)
+    Ok(Sense::Whole)
 }
 
 fn is_type(number: u8) -> bool {

@@ -45,6 +45,18 @@ fn every_type_is_a_packet_a_note_or_kept_as_it_is() {
     }
 }
 
+/// A length of 256 in one byte order is one of 65,536 in the other, and a time may make sense in both.
+#[test]
+fn a_length_that_makes_sense_in_both_byte_orders_is_the_one_that_the_file_holds() {
+    for (order, data) in
+        [(ORDERS[0], 256 - 9), (ORDERS[1], 256 - 9), (ORDERS[0], 65_536 - 9), (ORDERS[1], 65_536 - 9)]
+    {
+        let file = row(order, (0, 0), 0xFC, &vec![b'a'; data]);
+        assert_eq!(reader(&file).format().big_endian, order.is_big(), "{data}");
+        assert_eq!(records(&file)[0].data.len(), data);
+    }
+}
+
 /// Types that nobody has seen do not open a file, for it has no other mark; behind those that do they are kept.
 #[test]
 fn an_unknown_type_is_kept_behind_known_ones() {
