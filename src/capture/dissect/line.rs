@@ -23,11 +23,7 @@ impl Packet<'_> {
         align(out, from, 6);
         out.push(b' ');
         let from = out.len();
-        let micros = self.record.time.nanos_since(first).div_euclid(1_000);
-        out.text(if micros < 0 { "-" } else { "" });
-        digits::unsigned(out, micros.unsigned_abs() / 1_000_000);
-        out.push(b'.');
-        digits::six(out, micros.unsigned_abs() % 1_000_000);
+        digits::seconds(out, self.record.time.nanos_since(first));
         align(out, from, 12);
         out.text(match self.record.direction() {
             Some(Direction::Sent) => " → ",

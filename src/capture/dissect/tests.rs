@@ -400,3 +400,22 @@ fn the_owner_of_a_number_is_not_the_name_of_a_characteristic() {
     assert_eq!(got[3], "ACL 0x0040 ATT_READ_BY_TYPE_RSP 0x0002 0xFFF4 at 0x0003 (notify), 0.0 ms");
     assert_eq!(got[4], "ACL 0x0040 ATT_HANDLE_VALUE_NTF 0x0003 (0xFFF4) 01");
 }
+
+#[test]
+fn times_have_microseconds_and_a_sign_when_the_clock_was_set_back() {
+    let head = |first: i64, time: i64| {
+        let mut record = record(Sent, vec![1, 3, 0x0C, 0]);
+        record.time = Timestamp::from_micros(time);
+        let mut out = Vec::new();
+        Dissector::default().read(&record).write_head(Timestamp::from_micros(first), &mut out);
+        String::from_utf8(out).expect("UTF-8")
+    };
+    assert_eq!(head(5, 1_000_012), "     1     1.000007 → ");
+    assert_eq!(head(1_500_000, 0), "     1    -1.500000 → ");
+    assert_eq!(head(0, 12_345_678_901_234), "     1 12345678.901234 → ");
+    let mut json = Vec::new();
+    let early = record(Sent, vec![1, 3, 0x0C, 0]);
+    Dissector::default().read(&early).write_json(Timestamp::from_micros(1_500_000), &mut json);
+    let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    assert_eq!(json["time"], -1.5);
+}

@@ -49,12 +49,18 @@ pub(crate) fn time(out: &mut Vec<u8>, microseconds: u64) {
     out.extend_from_slice(unit.as_bytes());
 }
 
-/// Six digits of a number below a million.
-pub(crate) fn six(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [b'0'; 6];
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + low_digit(value % 10);
-        value /= 10;
+/// Seconds with six digits of so many nanoseconds, rounded down.
+pub(crate) fn seconds(out: &mut Vec<u8>, nanos: i64) {
+    let micros = nanos.div_euclid(1_000);
+    if micros < 0 {
+        out.push(b'-');
+    }
+    let micros = micros.unsigned_abs();
+    unsigned(out, micros / 1_000_000);
+    let (mut digits, mut rest) = (*b".000000", micros % 1_000_000);
+    for digit in digits[1..].iter_mut().rev() {
+        *digit = b'0' + low_digit(rest % 10);
+        rest /= 10;
     }
     out.extend_from_slice(&digits);
 }

@@ -53,14 +53,7 @@ impl<'o> Json<'o> {
 
     /// A time in seconds, with six digits: what is less than a microsecond is dropped.
     pub fn seconds(&mut self, nanos: i64) {
-        let micros = nanos.div_euclid(1_000);
-        if micros < 0 {
-            self.out.push(b'-');
-        }
-        let micros = micros.unsigned_abs();
-        digits::unsigned(self.out, micros / 1_000_000);
-        self.out.push(b'.');
-        digits::six(self.out, micros % 1_000_000);
+        digits::seconds(self.out, nanos);
     }
 
     fn separate(&mut self) {
