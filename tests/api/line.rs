@@ -2,13 +2,16 @@
 
 use baretooth::capture::Direction;
 use baretooth::hci::Opcode;
+use baretooth::sim::demo::{LOG, THERMOMETER_ADDRESS};
 use baretooth::sim::{
     Application, ControllerOptions, Device, DeviceId, Radio, RadioHandle, RadioOptions, Server, SimTransport,
     Table, demo, property::*,
 };
 use baretooth::transports::{HciPacket, PacketIndicator, SendQueue, Transport, TransportError};
 use baretooth::transports::{TransportRx, TransportTx};
-use baretooth::{Adapter, AdapterBuilder, Address, BdAddr, Instant, Peer, Services, Uuid};
+use baretooth::{
+    Adapter, AdapterBuilder, Address, BdAddr, Characteristic, ConnectOptions, Instant, Peer, Services, Uuid,
+};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -60,6 +63,14 @@ impl Room {
         let (wire, line, radio, devices) = wired(options, devices);
         let adapter = builder.open_with(wire).await.expect("the virtual controller opens");
         Self { adapter, line, radio, devices }
+    }
+
+    /// The thermometer at MTU 23, and its log: 512 octets, longer than any PDU there.
+    pub async fn long_value(&self) -> (Peer, Characteristic) {
+        let options = ConnectOptions::new().mtu(23);
+        let peer = self.adapter.connect_with(THERMOMETER_ADDRESS, options).await.expect("connects");
+        let log = peer.discover().await.expect("answers").find(LOG).expect("one");
+        (peer, log)
     }
 
     pub async fn is_connected(&self, device: usize) -> bool {

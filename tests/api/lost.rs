@@ -2,9 +2,9 @@
 
 use super::line::{Room, demo_devices, is_acl, ms, secs, timed, wired};
 use baretooth::sim::ControllerOptions;
-use baretooth::sim::demo::{HEART_RATE_ADDRESS, HEART_RATE_MEASUREMENT, LOG, THERMOMETER_ADDRESS};
+use baretooth::sim::demo::{HEART_RATE_ADDRESS, HEART_RATE_MEASUREMENT};
 use baretooth::transports::TransportError;
-use baretooth::{Adapter, Address, BdAddr, ConnectOptions, Error};
+use baretooth::{Adapter, Address, BdAddr, Error};
 use std::future::Future;
 
 fn is_transport_lost<T: std::fmt::Debug>(result: Result<T, Error>) {
@@ -85,12 +85,7 @@ async fn h12_in_reads() {
 #[tokio::test(start_paused = true)]
 async fn h12_in_a_long_write() {
     let room = Room::demo().await;
-    let peer = room
-        .adapter
-        .connect_with(THERMOMETER_ADDRESS, ConnectOptions::new().mtu(23))
-        .await
-        .expect("connects");
-    let log = peer.discover().await.expect("answers").find(LOG).expect("one");
+    let (peer, log) = room.long_value().await;
     let before = room.value(1, log.value_handle).await;
     // The answer to the first part does not come any more.
     room.line.hold(is_acl);
@@ -112,12 +107,7 @@ async fn h12_in_a_subscription() {
 #[tokio::test(start_paused = true)]
 async fn h12_in_the_middle_of_sending() {
     let room = Room::demo().await;
-    let peer = room
-        .adapter
-        .connect_with(THERMOMETER_ADDRESS, ConnectOptions::new().mtu(23))
-        .await
-        .expect("connects");
-    let log = peer.discover().await.expect("answers").find(LOG).expect("one");
+    let (peer, log) = room.long_value().await;
     // The first prepared write goes out, the second meets the end; nothing is wrong with receiving.
     room.line.refuse_sends_after(1);
     let (written, took) = timed(peer.write(&log, vec![9; 512])).await;

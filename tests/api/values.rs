@@ -8,7 +8,7 @@ use baretooth::sim::demo::{
     THERMOMETER_ADDRESS, UART_RX,
 };
 use baretooth::sim::{ControllerOptions, demo};
-use baretooth::{ConnectOptions, Error, ErrorKind, uuid16};
+use baretooth::{Error, ErrorKind, uuid16};
 
 const ENVIRONMENT: baretooth::Uuid = uuid16(0x181A);
 const USER_DESCRIPTION: baretooth::Uuid = uuid16(0x2901);
@@ -166,12 +166,7 @@ async fn a_late_answer_is_not_taken_for_the_next_requests() {
 #[tokio::test(start_paused = true)]
 async fn values_longer_than_a_pdu_are_read_and_written_in_parts() {
     let room = Room::demo().await;
-    let peer = room
-        .adapter
-        .connect_with(THERMOMETER_ADDRESS, ConnectOptions::new().mtu(23))
-        .await
-        .expect("connects");
-    let log = peer.discover().await.expect("answers").find(LOG).expect("one");
+    let (peer, log) = room.long_value().await;
     assert_eq!((peer.mtu(), peer.max_write_without_response()), (23, 20));
     let value: Vec<u8> = (0..512u16).map(|n| n.to_le_bytes()[0] ^ 0xA5).collect();
     peer.write(&log, value.clone()).await.expect("written");
@@ -184,12 +179,7 @@ async fn values_longer_than_a_pdu_are_read_and_written_in_parts() {
 #[tokio::test(start_paused = true)]
 async fn a_request_dropped_in_the_queue_is_never_sent_and_one_begun_finishes() {
     let room = Room::demo().await;
-    let peer = room
-        .adapter
-        .connect_with(THERMOMETER_ADDRESS, ConnectOptions::new().mtu(23))
-        .await
-        .expect("connects");
-    let log = peer.discover().await.expect("answers").find(LOG).expect("one");
+    let (peer, log) = room.long_value().await;
     let description = log.descriptor(USER_DESCRIPTION).expect("described");
     room.line.hold(is_acl);
     let both =
