@@ -84,47 +84,25 @@ impl Devices {
     pub fn take(&mut self, event: &Event<'_>, continued: u64, at: u64) -> u32 {
         let Event::LeMeta(meta) = event else { return 0 };
         let mut count = 0;
+        let mut hear = |address, kind, rssi, connectable, data: &[u8]| {
+            self.sighting(&Sighting { address, kind, rssi, connectable, data }, at);
+            count += 1;
+        };
         match &meta.subevent {
             LeEvent::LeAdvertisingReport(e) => {
                 for r in e.reports.iter() {
-                    let (data, connectable) = (r.data.get(), r.event_type < 2);
-                    let sighting = Sighting {
-                        address: r.address,
-                        kind: r.address_type,
-                        rssi: r.rssi,
-                        connectable,
-                        data,
-                    };
-                    self.sighting(&sighting, at);
-                    count += 1;
+                    hear(r.address, r.address_type, r.rssi, r.event_type < 2, r.data.get());
                 }
             }
             LeEvent::LeExtendedAdvertisingReport(e) => {
                 for (n, r) in e.reports.iter().enumerate() {
                     let data = if n < 64 && continued >> n & 1 == 1 { &[] } else { r.data.get() };
-                    let connectable = r.event_type.0 & 1 == 1;
-                    let sighting = Sighting {
-                        address: r.address,
-                        kind: r.address_type,
-                        rssi: r.rssi,
-                        connectable,
-                        data,
-                    };
-                    self.sighting(&sighting, at);
-                    count += 1;
+                    hear(r.address, r.address_type, r.rssi, r.event_type.0 & 1 == 1, data);
                 }
             }
             LeEvent::LeDirectedAdvertisingReport(e) => {
                 for r in e.reports.iter() {
-                    let sighting = Sighting {
-                        address: r.address,
-                        kind: r.address_type,
-                        rssi: r.rssi,
-                        connectable: true,
-                        data: &[],
-                    };
-                    self.sighting(&sighting, at);
-                    count += 1;
+                    hear(r.address, r.address_type, r.rssi, true, &[]);
                 }
             }
             _ => {}

@@ -11,7 +11,6 @@ use baretooth::{Address, Uuid, sim};
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 /// What should have come, so that it is not taken for what came.
@@ -136,7 +135,7 @@ pub fn capture(path: &Path) -> Result<u64, Failure> {
     let what = format!("the capture {}", path.display());
     let unreadable = |error: &dyn Display| failure(&what, Expected("a capture"), error);
     let file = File::open(path).map_err(|error| unreadable(&error))?;
-    let mut reader = Reader::new(BufReader::new(file)).map_err(|error| unreadable(&error))?;
+    let mut reader = Reader::new(file).map_err(|error| unreadable(&error))?;
     let (mut dissector, mut packets) = (Dissector::default(), 0);
     while let Some(record) = reader.read().map_err(|error| unreadable(&error))? {
         packets += 1;
