@@ -10,6 +10,12 @@ pub enum TransportError {
     /// The other side ended the connection.
     #[error("the connection to the adapter was closed by the other side")]
     Closed,
+    /// The adapter itself is gone: unplugged, powered off, or hung up.
+    #[error("{what} was disconnected; plug it in or power it on, and open it again")]
+    Disconnected {
+        /// The adapter.
+        what: String,
+    },
     /// No such adapter, host name or path.
     #[error("{what} was not found; {hint}")]
     NotFound {
@@ -32,6 +38,14 @@ pub enum TransportError {
         /// The adapter as it was asked for.
         what: String,
         /// Who may be using it.
+        hint: String,
+    },
+    /// A switch keeps the radio off.
+    #[error("{what} is blocked; {hint}")]
+    Blocked {
+        /// The adapter as it was asked for.
+        what: String,
+        /// How to lift it.
         hint: String,
     },
     /// This build or platform cannot open that kind of adapter.

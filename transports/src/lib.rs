@@ -52,6 +52,8 @@
 //! ```
 #![deny(unsafe_code)]
 
+#[cfg(feature = "tokio")]
+mod candidates;
 mod error;
 mod h4;
 #[cfg(feature = "tokio")]
@@ -68,10 +70,12 @@ mod tcp;
 #[cfg(all(feature = "tokio", unix))]
 mod unix;
 
+#[cfg(feature = "tokio")]
+pub use candidates::{Candidate, Problem, candidates};
 pub use error::TransportError;
 pub use h4::{Desync, H4};
 #[cfg(feature = "tokio")]
-pub use open::{AnyRx, AnyTransport, AnyTx, open};
+pub use open::{AnyRx, AnyTransport, AnyTx, OpenOptions, open};
 pub use packet::{HciPacket, PacketError, PacketIndicator};
 pub use queue::SendQueue;
 pub use spec::{AdapterSpec, SpecError, UartSpec, UsbSelector, UsbSpec};

@@ -6,36 +6,91 @@ use crate::{
 #[cfg(unix)]
 use crate::{Unix, UnixServer};
 
-/// Opens the adapter that `spec` names. A server kind waits for the first connection, then stops listening.
+/// How an adapter is opened; what a kind of adapter has no use for it ignores.
+///
+/// ```no_run
+/// use baretooth_transports::{OpenOptions, TransportError};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), TransportError> {
+/// let spec = "hci0".parse().expect("a name");
+/// let adapter = OpenOptions::new().leave_up(true).open(&spec).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct OpenOptions {
+    leave_up: bool,
+    reset_port: bool,
+}
+
+impl OpenOptions {
+    /// The usual: take the adapter from whoever lets it go, reset nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Does not bring an adapter of the kernel down first: one that is up is then busy.
+    pub fn leave_up(mut self, leave_up: bool) -> Self {
+        self.leave_up = leave_up;
+        self
+    }
+
+    /// Resets the USB port before anything else, as if the adapter was plugged in anew. Chips that hold their firmware
+    /// in memory may lose it.
+    pub fn reset_port(mut self, reset_port: bool) -> Self {
+        self.reset_port = reset_port;
+        self
+    }
+
+    /// Opens the adapter that `spec` names. A server kind waits for the first connection, then stops listening.
+    ///
+    /// # Errors
+    /// As the transport's own constructor; [`TransportError::Unsupported`] for kinds that this build or system cannot
+    /// open, and for `sim`, `replay:` and `monitor:`, which are no connections to anything.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the attempt up and leaves nothing behind.
+    pub async fn open(&self, spec: &AdapterSpec) -> Result<AnyTransport, TransportError> {
+        let unsupported = |reason| Err(TransportError::Unsupported { what: spec.to_string(), reason });
+        match spec {
+            AdapterSpec::Tcp { host, port } => Ok(Tcp::connect(host, *port).await?.into()),
+            AdapterSpec::TcpServer { host, port } => {
+                Ok(TcpServer::bind(host, *port).await?.accept().await?.into())
+            }
+            #[cfg(unix)]
+            AdapterSpec::Unix(path) => Ok(Unix::connect(path).await?.into()),
+            #[cfg(unix)]
+            AdapterSpec::UnixServer(path) => Ok(UnixServer::bind(path)?.accept().await?.into()),
+            #[cfg(not(unix))]
+            AdapterSpec::Unix(_) | AdapterSpec::UnixServer(_) => {
+                unsupported("this system has no unix sockets")
+            }
+            AdapterSpec::Usb(_) => unsupported(NOT_BUILT_IN),
+            AdapterSpec::HciSocket(_) => unsupported(NOT_BUILT_IN),
+            AdapterSpec::Uart(_) => unsupported(NOT_BUILT_IN),
+            AdapterSpec::H5(_) => unsupported(NOT_BUILT_IN),
+            AdapterSpec::Pty(_) => unsupported(NOT_BUILT_IN),
+            AdapterSpec::Sim | AdapterSpec::Replay(_) => {
+                unsupported("it is part of the library, not a transport")
+            }
+            AdapterSpec::Monitor => {
+                unsupported("it only listens; `baretooth decode --live` shows what it hears")
+            }
+        }
+    }
+}
+
+const NOT_BUILT_IN: &str = "this build leaves this kind of adapter out";
+
+/// Opens the adapter that `spec` names, with the usual [`OpenOptions`].
 ///
 /// # Errors
-/// As the transport's own constructor; [`TransportError::Unsupported`] for kinds that this version cannot open, and
-/// for `sim` and `replay:`, which are no connections to anything.
+/// As [`OpenOptions::open`].
 ///
 /// # Cancel safety
 /// Dropping the future gives the attempt up and leaves nothing behind.
 pub async fn open(spec: &AdapterSpec) -> Result<AnyTransport, TransportError> {
-    let unsupported = |reason| Err(TransportError::Unsupported { what: spec.to_string(), reason });
-    match spec {
-        AdapterSpec::Tcp { host, port } => Ok(Tcp::connect(host, *port).await?.into()),
-        AdapterSpec::TcpServer { host, port } => {
-            Ok(TcpServer::bind(host, *port).await?.accept().await?.into())
-        }
-        #[cfg(unix)]
-        AdapterSpec::Unix(path) => Ok(Unix::connect(path).await?.into()),
-        #[cfg(unix)]
-        AdapterSpec::UnixServer(path) => Ok(UnixServer::bind(path)?.accept().await?.into()),
-        #[cfg(not(unix))]
-        AdapterSpec::Unix(_) | AdapterSpec::UnixServer(_) => unsupported("this system has no unix sockets"),
-        AdapterSpec::Usb(_)
-        | AdapterSpec::HciSocket(_)
-        | AdapterSpec::Uart(_)
-        | AdapterSpec::H5(_)
-        | AdapterSpec::Pty(_) => unsupported("this kind of adapter is not built into this version yet"),
-        AdapterSpec::Sim | AdapterSpec::Replay(_) => {
-            unsupported("it is part of the library, not a transport")
-        }
-    }
+    OpenOptions::new().open(spec).await
 }
 
 /// One arm for each transport in each of the three enums.
@@ -118,7 +173,7 @@ mod tests {
     async fn kinds_that_are_not_built_in_say_so() {
         for spec in ["usb:0", "hci0", "uart:COM3,115200", "h5:COM3,115200", "pty:x"] {
             let message = open_text(spec).await.unwrap_err().to_string();
-            let expected = "cannot be opened: this kind of adapter is not built into this version yet";
+            let expected = "cannot be opened: this build leaves this kind of adapter out";
             assert_eq!(message, format!("{spec} {expected}"));
         }
         let message = open_text("sim").await.unwrap_err().to_string();

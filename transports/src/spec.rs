@@ -59,6 +59,9 @@ pub enum AdapterSpec {
     Sim,
     /// `replay:FILE`: a capture in place of a controller.
     Replay(PathBuf),
+    /// `monitor:`: what other programs and the kernel exchange with all adapters of this machine. It only listens, so
+    /// it is no transport.
+    Monitor,
 }
 
 /// Which USB device, and whether to insist.
@@ -132,7 +135,7 @@ pub struct SpecError {
 const FORMS: &str = "usb:0 | usb:0a12:0001 | usb:0a12:0001/SERIAL | usb:0a12:0001#1 | usb:1-2.3 (usb:…! forces) | \
                      hci0 | uart:DEVICE,BAUD[,rtscts] | h5:DEVICE,BAUD[,rtscts] | tcp:HOST:PORT | \
                      tcp-server:HOST:PORT (IPv6 as [::1]) | unix:PATH | unix-server:PATH | pty:LINK | sim | \
-                     replay:FILE";
+                     replay:FILE | monitor:";
 
 const DEFAULT_BAUD: u32 = 1_000_000;
 
@@ -161,6 +164,7 @@ fn adapter(input: &str) -> IResult<&str, AdapterSpec> {
         map(preceded(tag("pty:"), path), AdapterSpec::Pty),
         value(AdapterSpec::Sim, tag("sim")),
         map(preceded(tag("replay:"), path), AdapterSpec::Replay),
+        value(AdapterSpec::Monitor, tag("monitor:")),
     ))
     .parse(input)
 }
@@ -225,6 +229,7 @@ impl fmt::Display for AdapterSpec {
             Self::Pty(path) => write!(f, "pty:{}", path.display()),
             Self::Sim => f.write_str("sim"),
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
+            Self::Monitor => f.write_str("monitor:"),
         }
     }
 }
@@ -309,6 +314,7 @@ mod tests {
             ("pty:./hci", AdapterSpec::Pty("./hci".into())),
             ("sim", AdapterSpec::Sim),
             ("replay:run.btsnoop", AdapterSpec::Replay("run.btsnoop".into())),
+            ("monitor:", AdapterSpec::Monitor),
         ];
         for (text, spec) in forms {
             assert_eq!(text.parse::<AdapterSpec>().as_ref(), Ok(&spec), "{text}");
@@ -382,7 +388,7 @@ mod tests {
                 .to_owned()
                 + "usb:0a12:0001#1 | usb:1-2.3 (usb:…! forces) | hci0 | uart:DEVICE,BAUD[,rtscts] | "
                 + "h5:DEVICE,BAUD[,rtscts] | tcp:HOST:PORT | tcp-server:HOST:PORT (IPv6 as [::1]) | unix:PATH | "
-                + "unix-server:PATH | pty:LINK | sim | replay:FILE"
+                + "unix-server:PATH | pty:LINK | sim | replay:FILE | monitor:"
         );
     }
 

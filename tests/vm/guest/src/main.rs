@@ -1,0 +1,3 @@
+//! `guest`: joins pretended hardware to a controller outside the guest.
+
+fn main() {}

@@ -1,0 +1,31 @@
+//! What could be opened on this machine, found without opening it.
+
+use crate::AdapterSpec;
+
+/// One adapter of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// Its name, to be opened by; the one that stays the same when other adapters come and go, where there is one.
+    pub spec: AdapterSpec,
+    /// What it is, for people.
+    pub description: String,
+    /// Why it cannot be opened as things stand, if that can be seen.
+    pub problem: Option<Problem>,
+}
+
+/// Why an adapter cannot be opened, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The reason, in a few words: "no permission".
+    pub reason: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// Every adapter that the system shows: USB first, then those of the kernel, then serial ports. The same physical
+/// adapter may come twice, as a USB device and as the kernel's.
+pub fn candidates() -> Vec<Candidate> {
+    Vec::new()
+}
