@@ -7,7 +7,7 @@ use crate::gap::connect::ConnectOptions;
 use crate::hci::{ControllerInfo, Opcode};
 use crate::host::{Host, HostConfig, Output, ParameterPolicy, Request};
 use crate::replay::ReplayTransport;
-use crate::transports::{AdapterSpec, AnyTransport, Transport, TransportError};
+use crate::transports::{AdapterSpec, AnyTransport, OpenOptions, Transport, TransportError};
 use crate::{Address, BdAddr, Instant};
 use bytes::Bytes;
 use std::io::Write;
@@ -44,6 +44,7 @@ pub struct AdapterBuilder {
     mtu: Option<u16>,
     legacy_only: bool,
     parameter_policy: ParameterPolicy,
+    open_options: OpenOptions,
 }
 
 impl Adapter {
@@ -224,6 +225,12 @@ impl AdapterBuilder {
         self
     }
 
+    /// How the transport is opened: whether an adapter of the kernel is left up, a USB port reset.
+    pub fn open_options(mut self, options: OpenOptions) -> Self {
+        self.open_options = options;
+        self
+    }
+
     /// Opens an adapter by its name; see [`Adapter::open`].
     ///
     /// # Errors
@@ -245,7 +252,10 @@ impl AdapterBuilder {
                 };
                 self.open_replay(ReplayTransport::open(path).map_err(failed)?).await
             }
-            _ => self.open_with(open(&spec).await?).await,
+            _ => {
+                let transport = open(&spec, self.open_options).await?;
+                self.open_with(transport).await
+            }
         }
     }
 
@@ -335,11 +345,11 @@ impl AdapterBuilder {
     }
 }
 
-async fn open(spec: &AdapterSpec) -> Result<AnyTransport, Error> {
+async fn open(spec: &AdapterSpec, options: OpenOptions) -> Result<AnyTransport, Error> {
     let operation = || format!("opening {spec}");
     let opened = match spec {
         AdapterSpec::Tcp { .. } => {
-            let opening = tokio::time::timeout(TCP_CONNECT_WITHIN, crate::transports::open(spec)).await;
+            let opening = tokio::time::timeout(TCP_CONNECT_WITHIN, options.open(spec)).await;
             opening.map_err(|_| Error::Timeout {
                 operation: operation(),
                 cause: "the host did not answer",
@@ -347,7 +357,7 @@ async fn open(spec: &AdapterSpec) -> Result<AnyTransport, Error> {
             })?
         }
         // A server waits for its host as long as it takes; the others answer at once.
-        _ => crate::transports::open(spec).await,
+        _ => options.open(spec).await,
     };
     opened.map_err(|source| Error::Transport { operation: operation(), source })
 }
