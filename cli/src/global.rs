@@ -7,7 +7,7 @@ use crate::output::Output;
 use crate::replay;
 use baretooth::capture::Format;
 use baretooth::replay::{ReplayError, ReplayProgress, ReplayTransport};
-use baretooth::transports::AdapterSpec;
+use baretooth::transports::{AdapterSpec, OpenOptions};
 use baretooth::{Adapter, AdapterBuilder, Error, ErrorKind};
 use std::future::pending;
 use std::io::{self, IsTerminal};
@@ -28,6 +28,9 @@ pub struct Global {
     #[arg(long, global = true, help_heading = HEADING, env = "BARETOOTH_CAPTURE")]
     #[arg(value_name = "FILE", value_parser = capture_file)]
     pub capture: Option<PathBuf>,
+    /// Leaves an adapter of the kernel (hci0 …) up, and so to whoever uses it: it opens only when it is down
+    #[arg(long, global = true, help_heading = HEADING)]
+    pub no_down: bool,
     /// Prints one JSON object per line
     #[arg(long, global = true, help_heading = HEADING)]
     pub json: bool,
@@ -147,6 +150,7 @@ impl Global {
             Some(spec) => spec.clone(),
             None => adapters::only()?,
         };
+        builder = builder.open_options(OpenOptions::new().leave_up(self.no_down));
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);
         }
