@@ -8,12 +8,15 @@ use crate::output::Output;
 use baretooth::hci::Opcode;
 use baretooth::hci::command::{HciCommand, Reset};
 use baretooth::sim::{ControllerOptions, SimTransport, demo_radio, spawn};
+#[cfg(unix)]
+use baretooth::transports::UnixServer;
 use baretooth::transports::{
-    AdapterSpec, HciPacket, SendQueue, Tcp, TcpServer, Transport, TransportError, TransportRx, TransportTx,
-    Unix, UnixServer,
+    AdapterSpec, AnyTransport, HciPacket, SendQueue, TcpServer, Transport, TransportError, TransportRx,
+    TransportTx,
 };
 use baretooth::{BdAddr, Error};
 use serde::Serialize;
+#[cfg(unix)]
 use std::path::PathBuf;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -84,10 +87,7 @@ async fn serve(
             Ok(host) => {
                 // Nobody listens any more only when the verb is ending.
                 let _ = happenings.send(Happening::Connected { listen: listen.clone() });
-                let ended = match host {
-                    Host::Tcp(host) => join(host, &mut rx, &mut tx).await,
-                    Host::Unix(host) => join(host, &mut rx, &mut tx).await,
-                };
+                let ended = join(host, &mut rx, &mut tx).await;
                 let _ = happenings
                     .send(Happening::Disconnected { listen: listen.clone(), cause: ended.to_string() });
                 reset(&mut rx, &mut tx).await
@@ -154,12 +154,8 @@ struct Listener {
 
 enum Socket {
     Tcp(TcpServer),
+    #[cfg(unix)]
     Unix(UnixServer, PathBuf),
-}
-
-enum Host {
-    Tcp(Tcp),
-    Unix(Unix),
 }
 
 impl Listener {
@@ -169,6 +165,7 @@ impl Listener {
             AdapterSpec::TcpServer { host, port } => {
                 Socket::Tcp(TcpServer::bind(host, *port).await.map_err(failed)?)
             }
+            #[cfg(unix)]
             AdapterSpec::UnixServer(path) => {
                 Socket::Unix(UnixServer::bind(path).map_err(failed)?, path.clone())
             }
@@ -190,15 +187,17 @@ impl Listener {
                     address.map_err(|source| Error::Transport { operation: operation(), source })?;
                 AdapterSpec::Tcp { host: address.ip().to_string(), port: address.port() }
             }
+            #[cfg(unix)]
             Socket::Unix(_, path) => AdapterSpec::Unix(path.clone()),
         };
         Ok(Happening::Listening { listen: self.spec.to_string(), adapter: adapter.to_string() })
     }
 
-    async fn accept(&self) -> Result<Host, TransportError> {
+    async fn accept(&self) -> Result<AnyTransport, TransportError> {
         match &self.socket {
-            Socket::Tcp(server) => server.accept().await.map(Host::Tcp),
-            Socket::Unix(server, _) => server.accept().await.map(Host::Unix),
+            Socket::Tcp(server) => server.accept().await.map(AnyTransport::from),
+            #[cfg(unix)]
+            Socket::Unix(server, _) => server.accept().await.map(AnyTransport::from),
         }
     }
 }
