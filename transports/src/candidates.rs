@@ -27,5 +27,9 @@ pub struct Problem {
 /// Every adapter that the system shows: USB first, then those of the kernel, then serial ports. The same physical
 /// adapter may come twice, as a USB device and as the kernel's.
 pub fn candidates() -> Vec<Candidate> {
-    Vec::new()
+    #[allow(unused_mut, reason = "some builds have no kind of adapter that can be found")]
+    let mut found = Vec::new();
+    #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
+    found.extend(crate::hci_socket::candidates());
+    found
 }

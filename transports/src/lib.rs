@@ -7,7 +7,8 @@
 //! * [`AdapterSpec`], the notation by which users name adapters (`tcp:localhost:9001`);
 //! * [`Transport`], the contract between a driver and whatever carries packets;
 //! * with the feature `tokio` (on by default) the transports themselves: `Tcp`, `Unix`, `memory::pair`, `Stream` for
-//!   any other stream of octets, and `open`, which takes an [`AdapterSpec`].
+//!   any other stream of octets, and `open`, which takes an [`AdapterSpec`];
+//! * with the feature `hci-socket`, on Linux: `HciSocket`, for adapters of the kernel.
 //!
 //! # The contract
 //!
@@ -56,6 +57,8 @@
 mod candidates;
 mod error;
 mod h4;
+#[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
+mod hci_socket;
 #[cfg(feature = "tokio")]
 pub mod memory;
 #[cfg(feature = "tokio")]
@@ -74,6 +77,8 @@ mod unix;
 pub use candidates::{Candidate, Problem, candidates};
 pub use error::TransportError;
 pub use h4::{Desync, H4};
+#[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
+pub use hci_socket::{HciSocket, HciSocketRx, HciSocketTx};
 #[cfg(feature = "tokio")]
 pub use open::{AnyRx, AnyTransport, AnyTx, OpenOptions, open};
 pub use packet::{HciPacket, PacketError, PacketIndicator};

@@ -1,5 +1,7 @@
 //! From the name of an adapter to an open transport: one enum over all of them, no boxes.
 
+#[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
+use crate::HciSocket;
 use crate::{
     AdapterSpec, HciPacket, SendQueue, Tcp, TcpServer, Transport, TransportError, TransportRx, TransportTx,
 };
@@ -19,8 +21,8 @@ use crate::{Unix, UnixServer};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct OpenOptions {
-    leave_up: bool,
-    reset_port: bool,
+    pub(crate) leave_up: bool,
+    pub(crate) reset_port: bool,
 }
 
 impl OpenOptions {
@@ -66,6 +68,9 @@ impl OpenOptions {
                 unsupported("this system has no unix sockets")
             }
             AdapterSpec::Usb(_) => unsupported(NOT_BUILT_IN),
+            #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
+            AdapterSpec::HciSocket(index) => Ok(HciSocket::open(*index, self).await?.into()),
+            #[cfg(not(all(feature = "hci-socket", any(target_os = "linux", target_os = "android"))))]
             AdapterSpec::HciSocket(_) => unsupported(NOT_BUILT_IN),
             AdapterSpec::Uart(_) => unsupported(NOT_BUILT_IN),
             AdapterSpec::H5(_) => unsupported(NOT_BUILT_IN),
@@ -158,7 +163,9 @@ macro_rules! any_transport {
 any_transport!(
     Tcp,
     #[cfg(unix)]
-    Unix
+    Unix,
+    #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
+    HciSocket,
 );
 
 #[cfg(test)]
@@ -171,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn kinds_that_are_not_built_in_say_so() {
-        for spec in ["usb:0", "hci0", "uart:COM3,115200", "h5:COM3,115200", "pty:x"] {
+        for spec in ["usb:0", "uart:COM3,115200", "h5:COM3,115200", "pty:x"] {
             let message = open_text(spec).await.unwrap_err().to_string();
             let expected = "cannot be opened: this build leaves this kind of adapter out";
             assert_eq!(message, format!("{spec} {expected}"));
