@@ -93,6 +93,7 @@ impl Transport for HciSocket {
             open: open.clone(),
             buffer: BytesMut::new(),
             overflow: vec![0; LONGEST - USUAL].into(),
+            is_gone: false,
             failure: None,
         };
         (rx, HciSocketTx { open, failure: None })
@@ -111,6 +112,8 @@ pub struct HciSocketRx {
     buffer: BytesMut,
     /// Where the rest of a longer one goes.
     overflow: Box<[u8]>,
+    /// The kernel has said that the adapter is gone: what it still has for us comes first.
+    is_gone: bool,
     failure: Option<TransportError>,
 }
 
@@ -172,12 +175,19 @@ impl HciSocketRx {
         self.buffer.resize(USUAL, 0);
         let buffers = &mut [IoSliceMut::new(&mut self.buffer), IoSliceMut::new(&mut self.overflow)];
         let socket = self.open.socket.get_ref();
-        let received = match sys::receive(socket, buffers) {
-            // What is lost took events and credits with it: better no connection than one that waits for ever.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && sys::dropped(socket)? > 0 => {
-                return Err(io::Error::from_raw_os_error(libc::ENOBUFS));
+        let received = loop {
+            let received = sys::receive(socket, buffers);
+            match received.as_ref().map_err(io::Error::kind) {
+                Err(io::ErrorKind::BrokenPipe) if !self.is_gone => self.is_gone = true,
+                Err(io::ErrorKind::WouldBlock) if self.is_gone => {
+                    return Err(io::ErrorKind::BrokenPipe.into());
+                }
+                // What is lost took events and credits with it: better no connection than one that waits for ever.
+                Err(io::ErrorKind::WouldBlock) if sys::dropped(socket)? > 0 => {
+                    return Err(io::Error::from_raw_os_error(libc::ENOBUFS));
+                }
+                _ => break received?,
             }
-            received => received?,
         };
         if received.is_cut {
             return Err(invalid(PacketError::TooLong(received.octets)));
