@@ -29,6 +29,8 @@ pub struct Problem {
 pub fn candidates() -> Vec<Candidate> {
     #[allow(unused_mut, reason = "some builds have no kind of adapter that can be found")]
     let mut found = Vec::new();
+    #[cfg(feature = "usb")]
+    found.extend(crate::usb::candidates());
     #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
     found.extend(crate::hci_socket::candidates());
     found

@@ -72,6 +72,8 @@ mod stream;
 mod tcp;
 #[cfg(all(feature = "tokio", unix))]
 mod unix;
+#[cfg(feature = "usb")]
+mod usb;
 
 #[cfg(feature = "tokio")]
 pub use candidates::{Candidate, Problem, candidates};
@@ -90,6 +92,8 @@ pub use stream::{Stream, StreamRx, StreamTx};
 pub use tcp::{Tcp, TcpServer};
 #[cfg(all(feature = "tokio", unix))]
 pub use unix::{Unix, UnixServer};
+#[cfg(feature = "usb")]
+pub use usb::{Usb, UsbRx, UsbTx};
 
 use std::future::Future;
 

@@ -2,6 +2,8 @@
 
 #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
 use crate::HciSocket;
+#[cfg(feature = "usb")]
+use crate::Usb;
 use crate::{
     AdapterSpec, HciPacket, SendQueue, Tcp, TcpServer, Transport, TransportError, TransportRx, TransportTx,
 };
@@ -44,6 +46,12 @@ impl OpenOptions {
         self
     }
 
+    /// Whether the USB port is to be reset.
+    #[cfg(feature = "usb")]
+    pub(crate) fn is_reset_port(&self) -> bool {
+        self.reset_port
+    }
+
     /// Opens the adapter that `spec` names. A server kind waits for the first connection, then stops listening.
     ///
     /// # Errors
@@ -67,6 +75,9 @@ impl OpenOptions {
             AdapterSpec::Unix(_) | AdapterSpec::UnixServer(_) => {
                 unsupported("this system has no unix sockets")
             }
+            #[cfg(feature = "usb")]
+            AdapterSpec::Usb(usb) => Ok(Usb::open(usb, self).await?.into()),
+            #[cfg(not(feature = "usb"))]
             AdapterSpec::Usb(_) => unsupported(NOT_BUILT_IN),
             #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
             AdapterSpec::HciSocket(index) => Ok(HciSocket::open(*index, self).await?.into()),
@@ -162,6 +173,8 @@ macro_rules! any_transport {
 
 any_transport!(
     Tcp,
+    #[cfg(feature = "usb")]
+    Usb,
     #[cfg(unix)]
     Unix,
     #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
@@ -178,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn kinds_that_are_not_built_in_say_so() {
-        for spec in ["usb:0", "uart:COM3,115200", "h5:COM3,115200", "pty:x"] {
+        for spec in ["uart:COM3,115200", "h5:COM3,115200", "pty:x"] {
             let message = open_text(spec).await.unwrap_err().to_string();
             let expected = "cannot be opened: this build leaves this kind of adapter out";
             assert_eq!(message, format!("{spec} {expected}"));
