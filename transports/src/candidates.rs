@@ -33,5 +33,7 @@ pub fn candidates() -> Vec<Candidate> {
     found.extend(crate::usb::candidates());
     #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
     found.extend(crate::hci_socket::candidates());
+    #[cfg(feature = "uart")]
+    found.extend(crate::uart::candidates());
     found
 }

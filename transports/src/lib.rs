@@ -70,6 +70,8 @@ mod spec;
 mod stream;
 #[cfg(feature = "tokio")]
 mod tcp;
+#[cfg(feature = "uart")]
+mod uart;
 #[cfg(all(feature = "tokio", unix))]
 mod unix;
 #[cfg(feature = "usb")]
@@ -90,6 +92,8 @@ pub use spec::{AdapterSpec, SpecError, UartSpec, UsbSelector, UsbSpec};
 pub use stream::{Stream, StreamRx, StreamTx};
 #[cfg(feature = "tokio")]
 pub use tcp::{Tcp, TcpServer};
+#[cfg(feature = "uart")]
+pub use uart::Uart;
 #[cfg(all(feature = "tokio", unix))]
 pub use unix::{Unix, UnixServer};
 #[cfg(feature = "usb")]

@@ -4,6 +4,8 @@
 use crate::HciSocket;
 #[cfg(feature = "usb")]
 use crate::Usb;
+#[cfg(feature = "uart")]
+use crate::Uart;
 use crate::{
     AdapterSpec, HciPacket, SendQueue, Tcp, TcpServer, Transport, TransportError, TransportRx, TransportTx,
 };
@@ -25,6 +27,7 @@ use crate::{Unix, UnixServer};
 pub struct OpenOptions {
     pub(crate) leave_up: bool,
     pub(crate) reset_port: bool,
+    serve: bool,
 }
 
 impl OpenOptions {
@@ -46,10 +49,11 @@ impl OpenOptions {
         self
     }
 
-    /// Whether the USB port is to be reset.
-    #[cfg(feature = "usb")]
-    pub(crate) fn is_reset_port(&self) -> bool {
-        self.reset_port
+    /// Plays the controller: the other side is a host, which speaks first. A serial port is then not searched for a
+    /// controller.
+    pub fn serve(mut self, serve: bool) -> Self {
+        self.serve = serve;
+        self
     }
 
     /// Opens the adapter that `spec` names. A server kind waits for the first connection, then stops listening.
@@ -83,6 +87,11 @@ impl OpenOptions {
             AdapterSpec::HciSocket(index) => Ok(HciSocket::open(*index, self).await?.into()),
             #[cfg(not(all(feature = "hci-socket", any(target_os = "linux", target_os = "android"))))]
             AdapterSpec::HciSocket(_) => unsupported(NOT_BUILT_IN),
+            #[cfg(feature = "uart")]
+            AdapterSpec::Uart(port) if self.serve => Ok(Uart::serve(port)?.into()),
+            #[cfg(feature = "uart")]
+            AdapterSpec::Uart(port) => Ok(Uart::open(port).await?.into()),
+            #[cfg(not(feature = "uart"))]
             AdapterSpec::Uart(_) => unsupported(NOT_BUILT_IN),
             AdapterSpec::H5(_) => unsupported(NOT_BUILT_IN),
             AdapterSpec::Pty(_) => unsupported(NOT_BUILT_IN),
@@ -179,6 +188,8 @@ any_transport!(
     Unix,
     #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
     HciSocket,
+    #[cfg(feature = "uart")]
+    Uart,
 );
 
 #[cfg(test)]
@@ -191,7 +202,7 @@ mod tests {
 
     #[tokio::test]
     async fn kinds_that_are_not_built_in_say_so() {
-        for spec in ["uart:COM3,115200", "h5:COM3,115200", "pty:x"] {
+        for spec in ["h5:COM3,115200", "pty:x"] {
             let message = open_text(spec).await.unwrap_err().to_string();
             let expected = "cannot be opened: this build leaves this kind of adapter out";
             assert_eq!(message, format!("{spec} {expected}"));

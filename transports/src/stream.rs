@@ -4,7 +4,7 @@
 
 use crate::{H4, HciPacket, SendQueue, Transport, TransportError, TransportRx, TransportTx};
 use bytes::Buf;
-use std::sync::Arc;
+use std::{io, sync::Arc};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
 /// H4 over a reader and a writer.
@@ -28,6 +28,8 @@ pub struct Stream<R, W> {
     pub(crate) reader: R,
     writer: W,
     name: Arc<str>,
+    /// What the end of the stream means.
+    end: TransportError,
 }
 
 impl<S: AsyncRead + AsyncWrite> Stream<ReadHalf<S>, WriteHalf<S>> {
@@ -41,7 +43,13 @@ impl<S: AsyncRead + AsyncWrite> Stream<ReadHalf<S>, WriteHalf<S>> {
 impl<R, W> Stream<R, W> {
     /// Two directions that are apart already, as pipes and sockets can be; `name` is what messages call them.
     pub fn from_halves(reader: R, writer: W, name: impl Into<Arc<str>>) -> Self {
-        Self { reader, writer, name: name.into() }
+        Self { reader, writer, name: name.into(), end: TransportError::Closed }
+    }
+
+    /// Ends with `end` rather than [`TransportError::Closed`].
+    #[cfg(feature = "uart")]
+    pub(crate) fn ending_with(self, end: TransportError) -> Self {
+        Self { end, ..self }
     }
 }
 
@@ -54,9 +62,9 @@ where
     type Tx = StreamTx<W>;
 
     fn split(self) -> (Self::Rx, Self::Tx) {
-        let Self { reader, writer, name } = self;
-        let rx = StreamRx { reader, h4: H4::default(), name: name.clone(), failure: None };
-        (rx, StreamTx { writer, name, failure: None })
+        let Self { reader, writer, name, end } = self;
+        let rx = StreamRx { reader, h4: H4::default(), name: name.clone(), end: end.clone(), failure: None };
+        (rx, StreamTx { writer, name, end, failure: None })
     }
 
     fn description(&self) -> String {
@@ -70,6 +78,7 @@ pub struct StreamRx<R> {
     reader: R,
     h4: H4,
     name: Arc<str>,
+    end: TransportError,
     failure: Option<TransportError>,
 }
 
@@ -89,11 +98,9 @@ impl<R: AsyncRead + Send + Unpin + 'static> TransportRx for StreamRx<R> {
             }
             // `read_buf` is cancel safe: what it has read is in the buffer.
             match self.reader.read_buf(buffer).await {
-                Ok(0) => self.failure = Some(TransportError::Closed),
+                Ok(0) => self.failure = Some(self.end.clone()),
                 Ok(_) => {}
-                Err(error) => {
-                    self.failure = Some(TransportError::using("reading from", &self.name, error));
-                }
+                Err(error) => self.failure = Some(failure("reading from", &self.name, &self.end, error)),
             }
         }
     }
@@ -109,6 +116,7 @@ impl<R: AsyncRead + Send + Unpin + 'static> TransportRx for StreamRx<R> {
 pub struct StreamTx<W> {
     writer: W,
     name: Arc<str>,
+    end: TransportError,
     failure: Option<TransportError>,
 }
 
@@ -120,14 +128,20 @@ impl<W: AsyncWrite + Send + Unpin + 'static> TransportTx for StreamTx<W> {
             }
             // `write_buf` is cancel safe: it writes once, then takes what was written out of the queue.
             match self.writer.write_buf(queue).await {
-                Ok(0) => self.failure = Some(TransportError::Closed),
+                Ok(0) => self.failure = Some(self.end.clone()),
                 Ok(_) => {}
-                Err(error) => {
-                    self.failure = Some(TransportError::using("writing to", &self.name, error));
-                }
+                Err(error) => self.failure = Some(failure("writing to", &self.name, &self.end, error)),
             }
         }
         Ok(())
+    }
+}
+
+/// An error of the reader or writer; `end` where it says that the stream has ended.
+fn failure(operation: &'static str, name: &str, end: &TransportError, error: io::Error) -> TransportError {
+    match TransportError::using(operation, name, error) {
+        TransportError::Closed => end.clone(),
+        failure => failure,
     }
 }
 

@@ -29,7 +29,7 @@ impl Adapter {
         let context = Context::new().map_err(|error| error::no_usb(&name, error))?;
         let (device, described, hci) = find_device(&context, spec, &name)?;
         let mut handle = device.open().map_err(|error| error::opening("opening", &name, error))?;
-        if options.is_reset_port() {
+        if options.reset_port {
             handle = reset(&context, handle, &described, &name)?;
         }
         let mut adapter = Self {
