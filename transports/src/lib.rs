@@ -64,6 +64,8 @@ pub mod memory;
 #[cfg(feature = "tokio")]
 mod open;
 mod packet;
+#[cfg(all(feature = "uart", unix))]
+mod pty;
 mod queue;
 mod spec;
 #[cfg(feature = "tokio")]
@@ -86,6 +88,8 @@ pub use hci_socket::{HciSocket, HciSocketRx, HciSocketTx};
 #[cfg(feature = "tokio")]
 pub use open::{AnyRx, AnyTransport, AnyTx, OpenOptions, open};
 pub use packet::{HciPacket, PacketError, PacketIndicator};
+#[cfg(all(feature = "uart", unix))]
+pub use pty::{Pty, PtyServer};
 pub use queue::SendQueue;
 pub use spec::{AdapterSpec, SpecError, UartSpec, UsbSelector, UsbSpec};
 #[cfg(feature = "tokio")]

@@ -9,6 +9,8 @@ use crate::Uart;
 use crate::{
     AdapterSpec, HciPacket, SendQueue, Tcp, TcpServer, Transport, TransportError, TransportRx, TransportTx,
 };
+#[cfg(all(feature = "uart", unix))]
+use crate::{Pty, PtyServer};
 #[cfg(unix)]
 use crate::{Unix, UnixServer};
 
@@ -94,6 +96,11 @@ impl OpenOptions {
             #[cfg(not(feature = "uart"))]
             AdapterSpec::Uart(_) => unsupported(NOT_BUILT_IN),
             AdapterSpec::H5(_) => unsupported(NOT_BUILT_IN),
+            #[cfg(all(feature = "uart", unix))]
+            AdapterSpec::Pty(link) => Ok(PtyServer::create(link)?.accept().await?.into()),
+            #[cfg(all(feature = "uart", not(unix)))]
+            AdapterSpec::Pty(_) => unsupported("this system has no pseudo-terminals"),
+            #[cfg(not(feature = "uart"))]
             AdapterSpec::Pty(_) => unsupported(NOT_BUILT_IN),
             AdapterSpec::Sim | AdapterSpec::Replay(_) => {
                 unsupported("it is part of the library, not a transport")
@@ -190,6 +197,8 @@ any_transport!(
     HciSocket,
     #[cfg(feature = "uart")]
     Uart,
+    #[cfg(all(feature = "uart", unix))]
+    Pty,
 );
 
 #[cfg(test)]
@@ -202,7 +211,7 @@ mod tests {
 
     #[tokio::test]
     async fn kinds_that_are_not_built_in_say_so() {
-        for spec in ["h5:COM3,115200", "pty:x"] {
+        for spec in ["h5:COM3,115200"] {
             let message = open_text(spec).await.unwrap_err().to_string();
             let expected = "cannot be opened: this build leaves this kind of adapter out";
             assert_eq!(message, format!("{spec} {expected}"));

@@ -71,6 +71,8 @@ impl AsyncRead for ReadPort {
                 }
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(Err(error)) => return Poll::Ready(Err(hung_up(error))),
+                // It was hung up, and someone else has opened it since.
+                Err(_would_block) if ready.ready().is_read_closed() => return Poll::Ready(Ok(())),
                 Err(_would_block) => {}
             }
         }
@@ -92,6 +94,10 @@ impl AsyncWrite for WritePort {
             match ready.try_io(|file| file.get_ref().write_vectored(slices)) {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(result) => return Poll::Ready(result.map_err(hung_up)),
+                // The master of a terminal that was closed takes octets until it is full.
+                Err(_would_block) if ready.ready().is_write_closed() => {
+                    return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+                }
                 Err(_would_block) => {}
             }
         }
