@@ -19,6 +19,24 @@ contract!(pipe_of_7_octets, async { duplex(7) });
 contract!(tcp, tcp());
 #[cfg(unix)]
 contract!(unix, unix());
+#[cfg(all(feature = "uart", unix))]
+contract!(pty, pty());
+// What a pseudo-terminal still holds when its master is closed is lost in the system: no check of the end here.
+#[cfg(all(feature = "uart", unix))]
+contract!(
+    uart,
+    async {
+        let (pty, uart) = pty().await;
+        (uart, pty)
+    },
+    [
+        packets_both_ways_arrive_in_order_each_once,
+        a_cancelled_recv_loses_nothing,
+        a_blocked_send_waits_loses_nothing_when_cancelled_and_does_not_stop_recv,
+        the_largest_acl_packet_passes,
+        recv_ready_hands_out_what_is_here_and_never_waits,
+    ]
+);
 contract!(any, async {
     let (near, far) = tcp().await;
     (AnyTransport::from(near), AnyTransport::from(far))
@@ -131,6 +149,15 @@ async fn unix() -> (Unix, Unix) {
     let server = UnixServer::bind(&path).unwrap();
     let (near, far) = tokio::join!(Unix::connect(&path), server.accept());
     (near.unwrap(), far.unwrap())
+}
+
+/// A pseudo-terminal, and the serial port that it is for another program.
+#[cfg(all(feature = "uart", unix))]
+async fn pty() -> (Pty, Uart) {
+    let path = socket_path();
+    let server = PtyServer::create(&path).unwrap();
+    let uart = Uart::serve(&UartSpec { device: path, baud: 1_000_000, rtscts: true }).unwrap();
+    (server.accept().await.unwrap(), uart)
 }
 
 /// A path that no other test uses.

@@ -91,13 +91,13 @@ impl AsyncWrite for WritePort {
     ) -> Poll<io::Result<usize>> {
         loop {
             let mut ready = ready!(self.0.poll_write_ready(context))?;
+            // The master of a terminal that was closed takes octets for nobody.
+            if ready.ready().is_write_closed() {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
             match ready.try_io(|file| file.get_ref().write_vectored(slices)) {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(result) => return Poll::Ready(result.map_err(hung_up)),
-                // The master of a terminal that was closed takes octets until it is full.
-                Err(_would_block) if ready.ready().is_write_closed() => {
-                    return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-                }
                 Err(_would_block) => {}
             }
         }
