@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Runs `baretooth` and the tests that need a real Linux kernel in a guest, without hardware.
+
+    run.py --cli target/release/baretooth [-k WORD] [--list] [--keep FOLDER]    the cases, cases_*.py
+    run.py --rust [-k WORD]                                                     the tests of baretooth-guest
+    run.py --shell 'hciconfig -a'                                               a command in a fresh guest
+
+One line per case; exit status 0 when all passed. The Python that runs it must be that of tests/peers/setup.sh.
+"""
+
+import argparse
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / 'peers'))  # the peers are those of the other tests, and so is the harness
+
+import kernel
+import rust
+from harness import Failure, PeerProcess
+from machine import Guest
+
+NEEDED = {'qemu-system-x86_64': 'qemu-system-x86', 'btvirt': 'bluez-test-tools', 'btmon': 'bluez', 'depmod': 'kmod',
+          'dbus-daemon': 'dbus', 'setcap': 'libcap2-bin', 'tshark': 'tshark'}
+
+
+def main():
+    options = parse()
+    folder = Path(options.keep or tempfile.mkdtemp(prefix='baretooth-vm-')).resolve()
+    try:
+        check_environment()
+        image = kernel.prepare()
+        if options.shell:
+            status = shell(image, folder, options.shell)
+            shutil.rmtree(folder)
+            sys.exit(status)
+        passed, failed = 0, []
+        if options.rust:
+            passed, failed = run_rust(image, folder, options.k or [''])
+    except (Failure, kernel.Missing) as problem:
+        sys.exit(f'run.py: {problem}')
+    print(f'{passed} passed, {len(failed)} failed')
+    if failed or not passed:
+        sys.exit('\n'.join([*(f'failed: {name}' for name in failed or ['nothing was run']), f'logs: {folder}']))
+    if not options.keep:
+        shutil.rmtree(folder)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--cli', type=Path, help='the baretooth program')
+    parser.add_argument('--rust', action='store_true', help='the tests of baretooth-guest')
+    parser.add_argument('--shell', metavar='WORDS', help='run this in a guest and print what it prints')
+    parser.add_argument('-k', action='append', metavar='WORD', help='only cases with this in the name; repeatable')
+    parser.add_argument('--list', action='store_true')
+    parser.add_argument('--keep', metavar='FOLDER', help='leave captures and logs there')
+    options = parser.parse_args()
+    if not (options.cli or options.rust or options.shell):
+        parser.error('one of --cli, --rust and --shell')
+    return options
+
+
+def check_environment():
+    """What is missing is a failure, said before anything runs."""
+    path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+    missing = sorted({package for program, package in NEEDED.items() if shutil.which(program, path=path) is None})
+    if missing:
+        sys.exit(f"run.py: not installed: apt-get install --no-install-recommends {' '.join(missing)}")
+    subprocess.run([str(HERE.parent / 'peers' / 'setup.sh')], check=True, stdout=subprocess.DEVNULL)
+
+
+def shell(image, folder, words):
+    guest = Guest(image, folder)
+    process = guest.spawn(['/bin/sh', '-c', f'exec 2>&1; {words}'])
+    process.stdin.close()
+    for line in process.stdout:
+        print(line, end='', flush=True)
+    status = process.wait()
+    guest.stop()
+    return status
+
+
+def run_rust(image, folder, wanted):
+    """A guest for each file of tests, with a controller at the end of every line."""
+    passed, failed = 0, []
+    for name, executable in sorted(rust.build().items()):
+        tests = [test for test in rust.tests_of(executable) if any(word in f'{name} {test}' for word in wanted)]
+        if not tests:
+            continue
+        guest = Guest(image, folder / f'rust-{name}')
+        peer = PeerProcess('peer.py', [], folder / 'peers.log')
+        for line in guest.lines.values():
+            line.plug(peer.ready['port'])
+        good, bad = rust.run(guest, name, executable, tests)
+        peer.kill()
+        guest.stop()
+        passed, failed = passed + good, failed + bad
+    return passed, failed
+
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended
+    main()
