@@ -1,6 +1,5 @@
 """What goes wrong, and what a user is told: exit status, the error line, and in time."""
 
-import os
 import signal
 import socket
 import time
@@ -108,6 +107,6 @@ def a_transport_that_closes_is_told_within_a_second(bench):
 def an_interrupted_scan_ends_clean(bench):
     command = bench.start('scan', '--timeout', '60')
     command.wait('report')
-    os.kill(command.process.pid, signal.SIGINT)
+    command.process.send_signal(signal.SIGINT)
     command.finish(INTERRUPTED, timeout=5)
     bench.run('read', bench.peer.address, '2a19')

@@ -155,7 +155,7 @@ class PeerProcess:
 class Command:
     """One run of `baretooth`."""
 
-    def __init__(self, command, stdin):
+    def __init__(self, command, stdin, spawn=spawn):
         self.started = time.monotonic()
         self.command = ' '.join(str(word) for word in command)
         self.process = spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -208,6 +208,8 @@ class Command:
 class Bench:
     """What a test gets: a radio of one kind, a peer on it, and `baretooth` to run there."""
 
+    spawn = staticmethod(spawn)  # what starts the program
+
     def __init__(self, via, program, folder):
         self.via, self.program, self.folder = via, program, folder
         self.slow = via == 'rootcanal'  # 45 ms a round trip
@@ -252,7 +254,8 @@ class Bench:
     def start(self, *words, adapter=None, stdin=None):
         self.runs += 1
         capture = self.folder / self.capture_name()
-        return Command([self.program, '-a', adapter or self.adapter, '--json', '--capture', capture, *words], stdin)
+        command = [self.program, '-a', adapter or self.adapter, '--json', '--capture', capture, *words]
+        return Command(command, stdin, self.spawn)
 
     def run(self, *words, code=0, adapter=None, stdin=None, timeout=30):
         done = self.start(*words, adapter=adapter, stdin=stdin).finish(code, timeout)
