@@ -31,6 +31,8 @@ struct Info<'a> {
     /// The bits of Read Local Supported Commands.
     supported_commands: String,
     supported_command_count: u32,
+    /// What firmware it seems to be without, and how to get it.
+    firmware: Option<String>,
 }
 
 pub async fn run(global: &Global, _: Args) -> Result<(), Failure> {
@@ -59,6 +61,7 @@ pub async fn run(global: &Global, _: Args) -> Result<(), Failure> {
                     .iter()
                     .map(|set| set.count_ones())
                     .sum(),
+                firmware: controller.firmware().map(|hint| hint.to_string()),
             };
             let mut output = global.output();
             if output.is_json() {
@@ -87,5 +90,6 @@ fn print(info: &Info<'_>, mut line: impl FnMut(&str, String) -> std::io::Result<
     let shared = if info.shared_buffers { ", shared with BR/EDR" } else { "" };
     line("ACL buffers", format!("{} of {} octets{shared}", info.acl_count, info.acl_length))?;
     line("supported commands", info.supported_command_count.to_string())?;
-    line("advertising PDUs", if info.extended { "legacy and extended" } else { "legacy" }.to_owned())
+    line("advertising PDUs", if info.extended { "legacy and extended" } else { "legacy" }.to_owned())?;
+    info.firmware.as_ref().map_or(Ok(()), |hint| line("firmware", hint.clone()))
 }

@@ -317,7 +317,7 @@ impl AdapterBuilder {
         #[allow(clippy::disallowed_methods)]
         tokio::spawn(driver::run(transport, host, tap, inbox, started, ended, links));
         let controller = ready.await.unwrap_or(Err(Failure::Closed));
-        let controller = controller.map_err(|failure| Error::of(operation, failure))?;
+        let controller = controller.map_err(|failure| Error::of_opening(&description, failure))?;
         let shared = Shared::new(messages, controller, description, end, up, capture_failure);
         Ok(Adapter { shared: Arc::new(shared) })
     }

@@ -4,9 +4,9 @@ use crate::att::AttError;
 use crate::capture::UnknownFormat;
 use crate::driver::{CaptureError, Failure};
 use crate::gatt::{GattError, LookupError};
-use crate::hci::{ErrorCode, Opcode};
+use crate::hci::{ErrorCode, FirmwareHint, Opcode};
 use crate::host::OpError;
-use crate::transports::{SpecError, TransportError};
+use crate::transports::{AdapterSpec, SpecError, TransportError, UsbSelector};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub enum Error {
         source: TransportError,
     },
     /// The controller refused, is silent, or cannot be used.
-    #[error("{operation} failed: {source}")]
+    #[error("{operation} failed: {source}{}", advice(.firmware))]
     Controller {
         /// What was being done.
         operation: String,
@@ -35,6 +35,8 @@ pub enum Error {
         status: Option<ErrorCode>,
         /// What it said.
         source: OpError,
+        /// The firmware that it seems to be without, when it cannot be used.
+        firmware: Option<Box<FirmwareHint>>,
     },
     /// The link went down, or is not up.
     #[error("{operation} failed: disconnected: {reason} (0x{:02X})", reason.0)]
@@ -227,13 +229,24 @@ impl Error {
             | OpError::AlreadyConnected
             | OpError::Cancelled => Self::Invalid { operation, cause: error.to_string() },
             OpError::Controller { command, status } => {
-                Self::Controller { operation, command: Some(command), status: Some(status), source: error }
+                let (command, status) = (Some(command), Some(status));
+                Self::Controller { operation, command, status, source: error, firmware: None }
             }
             OpError::ControllerSilent { command, .. } => {
-                Self::Controller { operation, command: Some(command), status: None, source: error }
+                let command = Some(command);
+                Self::Controller { operation, command, status: None, source: error, firmware: None }
             }
-            source => Self::Controller { operation, command: None, status: None, source },
+            source => Self::Controller { operation, command: None, status: None, source, firmware: None },
         }
+    }
+
+    /// The failure to open the adapter of this description, with what may help on a chip of its vendor.
+    pub(crate) fn of_opening(description: &str, failure: Failure) -> Self {
+        let mut error = Self::of(format!("opening {description}"), failure);
+        if let Self::Controller { source: OpError::Init(cause), firmware, .. } = &mut error {
+            *firmware = cause.firmware(usb_vendor(description)).map(Box::new);
+        }
+        error
     }
 
     /// A capture that cannot be written.
@@ -257,6 +270,23 @@ impl From<SpecError> for Error {
     fn from(error: SpecError) -> Self {
         Self::Invalid { operation: "opening the adapter".to_owned(), cause: error.to_string() }
     }
+}
+
+/// The vendor in a description that is a name with one in it.
+fn usb_vendor(description: &str) -> Option<u16> {
+    match description.parse() {
+        Ok(AdapterSpec::Usb(usb)) => match usb.selector {
+            UsbSelector::Product { vendor, .. }
+            | UsbSelector::Serial { vendor, .. }
+            | UsbSelector::Nth { vendor, .. } => Some(vendor),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn advice(firmware: &Option<Box<FirmwareHint>>) -> String {
+    firmware.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default()
 }
 
 fn hint(code: AttError) -> String {
@@ -294,5 +324,21 @@ mod tests {
         );
         let closed = Error::of("read of 0x0021", Failure::Closed);
         assert_eq!(closed.to_string(), "read of 0x0021 failed: the adapter is closed");
+    }
+    #[test]
+    fn an_adapter_that_cannot_be_opened_names_the_firmware_that_it_may_miss() {
+        use crate::hci::InitError;
+        use crate::hci::command::{HciCommand, Reset};
+        let opening = |description, error: InitError| {
+            Error::of_opening(description, Failure::Op(error.into())).to_string()
+        };
+        let status = ErrorCode::UnknownHciCommand;
+        let boot_loader = opening("usb:8087:0032", InitError::Refused { command: Reset::OPCODE, status });
+        let told = "opening usb:8087:0032 failed: the controller refused Reset: Unknown HCI Command; an Intel \
+                    chip is like this before its firmware is loaded; let the system's driver load it: ";
+        assert!(boot_loader.starts_with(told), "{boot_loader}");
+        let told = "is this the right port and speed?";
+        let silent = opening("uart:/dev/ttyS0,115200", InitError::Silent(Reset::OPCODE));
+        assert!(silent.ends_with(told), "{silent}");
     }
 }

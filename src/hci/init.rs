@@ -5,7 +5,7 @@
 
 use crate::codec::front;
 use crate::hci::command::*;
-use crate::hci::{ErrorCode, Opcode};
+use crate::hci::{ErrorCode, FirmwareHint, Opcode, firmware};
 use crate::transports::HciPacket;
 use crate::{Address, BdAddr};
 use std::collections::VecDeque;
@@ -120,6 +120,11 @@ impl ControllerInfo {
             self.supported_commands.get(octet).is_some_and(|set| set >> bit & 1 == 1)
         })
     }
+
+    /// A sign that the controller runs without the firmware that it should have; `None` when there is none.
+    pub fn firmware(&self) -> Option<FirmwareHint> {
+        firmware::of_controller(self)
+    }
 }
 
 /// Why a controller cannot be used.
@@ -143,6 +148,14 @@ pub enum InitError {
     /// It has no room for a single ACL packet.
     #[error("the controller has no ACL buffers (length 0 or number 0)")]
     NoBuffers,
+}
+
+impl InitError {
+    /// A sign that the controller has no firmware yet; `None` when there is none. On USB the vendor of the device says
+    /// more than the error.
+    pub fn firmware(&self, usb_vendor: Option<u16>) -> Option<FirmwareHint> {
+        firmware::of_failure(self, usb_vendor)
+    }
 }
 
 /// An answer: return parameters with the status first, or nothing in time.
@@ -232,6 +245,9 @@ impl Initialization {
                     self.info.hci_subversion = version.hci_subversion;
                     self.info.company_identifier = version.company_identifier.0;
                     self.info.lmp_subversion = version.lmp_subversion;
+                    if let Some(hint) = self.info.firmware() {
+                        tracing::warn!("{hint}");
+                    }
                 }
             }
             ReadLocalSupportedCommands::OPCODE => {
@@ -365,4 +381,4 @@ fn le_event_mask(features: LeFeatures) -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -8,6 +8,7 @@ pub mod command;
 pub(crate) mod command_flow;
 
 pub mod event;
+mod firmware;
 mod init;
 pub mod meanings;
 mod status;
@@ -16,6 +17,7 @@ mod types;
 pub use acl::AclData;
 pub use command::{Command, CompletedPackets, HciCommand, Opcode};
 pub use event::{Event, LeEvent};
+pub use firmware::FirmwareHint;
 pub use init::{ControllerInfo, InitError, LeFeatures};
 pub(crate) use init::{Initialization, Next};
 pub use status::ErrorCode;

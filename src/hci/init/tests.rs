@@ -30,6 +30,11 @@ fn good(opcode: Opcode) -> Option<Vec<u8>> {
     })
 }
 
+/// What is known of a good controller.
+pub(in crate::hci) fn good_info() -> ControllerInfo {
+    run(good).0.expect("usable")
+}
+
 #[test]
 fn a_good_controller_is_known_afterwards() {
     let (info, sent) = run(good);
