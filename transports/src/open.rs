@@ -2,10 +2,10 @@
 
 #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
 use crate::HciSocket;
-#[cfg(feature = "usb")]
-use crate::Usb;
 #[cfg(feature = "uart")]
 use crate::Uart;
+#[cfg(feature = "usb")]
+use crate::Usb;
 use crate::{
     AdapterSpec, HciPacket, SendQueue, Tcp, TcpServer, Transport, TransportError, TransportRx, TransportTx,
 };
