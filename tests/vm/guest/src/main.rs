@@ -1,10 +1,12 @@
 //! `guest`: joins pretended hardware to a controller outside the guest.
 //!
+//! * `guest open SPEC`: opens an adapter, and closes it when standard input ends;
+//! * `guest candidates`: lists the adapters, and what stands in the way;
 //! * `guest vhci SPEC`: an adapter of the kernel whose controller is at `SPEC`, a serial port usually
 //!   (`uart:/dev/ttyS1,115200,rtscts`).
 
 use baretooth_guest::vhci::{self, Vhci};
-use baretooth_transports::AdapterSpec;
+use baretooth_transports::{AdapterSpec, Candidate};
 use std::{error::Error, process::ExitCode};
 
 #[tokio::main(flavor = "current_thread")]
@@ -12,8 +14,10 @@ async fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let result = match arguments[..] {
+        ["open", spec] => open(spec).await,
+        ["candidates"] => candidates(),
         ["vhci", spec] => vhci(spec).await,
-        _ => Err("usage: guest vhci SPEC".into()),
+        _ => Err("usage: guest open SPEC | candidates | vhci SPEC".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -22,6 +26,21 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn open(spec: &str) -> Result<(), Box<dyn Error>> {
+    let _adapter = baretooth_transports::open(&spec.parse()?).await?;
+    println!("{spec} is open");
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
+    Ok(())
+}
+
+fn candidates() -> Result<(), Box<dyn Error>> {
+    for Candidate { spec, description, problem, .. } in baretooth_transports::candidates() {
+        let problem = problem.map(|problem| format!("; {}: {}", problem.reason, problem.hint));
+        println!("{spec}: {description}{}", problem.unwrap_or_default());
+    }
+    Ok(())
 }
 
 async fn vhci(spec: &str) -> Result<(), Box<dyn Error>> {

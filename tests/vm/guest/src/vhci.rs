@@ -3,21 +3,20 @@
 //! Every read and write of the device is one HCI packet. It owns the device; when it is dropped, the adapter is gone,
 //! as if it was unplugged.
 
-use baretooth_transports::{
-    HciPacket, SendQueue, Stream, StreamRx, Transport, TransportError, TransportRx, TransportTx,
-};
+use baretooth_transports::{HciPacket, SendQueue, Transport, TransportError, TransportRx, TransportTx};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
+    sync::Arc,
 };
-use tokio::{io::AsyncWriteExt, net::unix::pipe};
+use tokio::net::unix::pipe;
 
 /// The controller's end of an adapter of the kernel.
 #[derive(Debug)]
 pub struct Vhci {
     reader: pipe::Receiver,
-    writer: pipe::Sender,
+    writer: File,
     index: u16,
 }
 
@@ -36,8 +35,7 @@ impl Vhci {
         let index = read_index(&mut file)?;
         // A device that can be polled is all that a pipe's end has to be for tokio.
         let reader = pipe::Receiver::from_file_unchecked(file.try_clone()?)?;
-        let writer = pipe::Sender::from_file_unchecked(file)?;
-        Ok(Self { reader, writer, index })
+        Ok(Self { reader, writer: file, index })
     }
 
     /// The adapter's index, 0 for `hci0`.
@@ -63,14 +61,11 @@ fn read_index(file: &mut File) -> io::Result<u16> {
 }
 
 impl Transport for Vhci {
-    type Rx = StreamRx<pipe::Receiver>;
+    type Rx = VhciRx;
     type Tx = VhciTx;
 
     fn split(self) -> (Self::Rx, Self::Tx) {
-        let name = self.description();
-        // Whole packets are a stream of octets as well.
-        let (rx, _) = Stream::from_halves(self.reader, tokio::io::sink(), name).split();
-        (rx, VhciTx(self.writer))
+        (VhciRx(self.reader), VhciTx(self.writer))
     }
 
     fn description(&self) -> String {
@@ -78,23 +73,72 @@ impl Transport for Vhci {
     }
 }
 
+/// The half that receives what a controller receives.
+#[derive(Debug)]
+pub struct VhciRx(pipe::Receiver);
+
+impl VhciRx {
+    /// The next packet if there is one. Not by tokio's own reading: that takes less than was asked for as a sign that
+    /// nothing is left.
+    fn read(&mut self) -> io::Result<HciPacket> {
+        let mut octets = vec![0; LONGEST];
+        let count = self.0.try_read(&mut octets)?;
+        octets.truncate(count);
+        HciPacket::new(octets).map_err(io::Error::other)
+    }
+}
+
+/// Octets of the longest packet that the kernel has.
+const LONGEST: usize = 1 + 1024 + 4;
+
+impl TransportRx for VhciRx {
+    async fn recv(&mut self) -> Result<HciPacket, TransportError> {
+        loop {
+            match self.read() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.0.readable().await.map_err(failed)?;
+                }
+                packet => return packet.map_err(failed),
+            }
+        }
+    }
+
+    fn recv_ready(&mut self) -> Option<HciPacket> {
+        self.read().ok()
+    }
+}
+
 /// The half that sends what a controller sends. The kernel does not take packets while the adapter is down; those are
 /// lost, as a controller's are when nobody listens.
 #[derive(Debug)]
-pub struct VhciTx(pipe::Sender);
+pub struct VhciTx(File);
+
+impl VhciTx {
+    /// Writes any octets as one packet. The kernel takes it at once.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    pub fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.0.write(octets).map(drop)
+    }
+}
 
 impl TransportTx for VhciTx {
     async fn send(&mut self, queue: &mut SendQueue) -> Result<(), TransportError> {
         while let Some(packet) = queue.front() {
-            match self.0.write(packet.as_slice()).await {
-                Err(error) if error.raw_os_error() != Some(libc::ENXIO) => {
-                    return Err(TransportError::Custom(std::sync::Arc::new(error)));
-                }
+            match self.write(packet.as_slice()) {
+                Err(error) if error.raw_os_error() != Some(libc::ENXIO) => return Err(failed(error)),
                 _ => drop(queue.pop()),
             }
         }
+        // The others of the same thread have their turn, as with any transport that may have to wait.
+        tokio::task::yield_now().await;
         Ok(())
     }
+}
+
+fn failed(error: io::Error) -> TransportError {
+    TransportError::Custom(Arc::new(error))
 }
 
 /// Passes packets on between two transports until one of them ends.
