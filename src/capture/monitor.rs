@@ -2,7 +2,8 @@
 //! opcode, and packets without their indicator.
 
 use super::payload::{ACL, COMMAND, EVENT, ISO, Raw, SCO, numbered};
-use super::{Direction, Kind, LeftOut, Record};
+use super::{Direction, Kind, LeftOut, Record, Timestamp};
+use bytes::BytesMut;
 use std::borrow::Cow;
 
 /// Text for people.
@@ -34,6 +35,29 @@ pub(super) fn read(raw: Raw, adapter: u16, opcode: u16) -> Record {
     record.adapter = (adapter != NO_ADAPTER).then_some(adapter);
     record
 }
+
+impl Record {
+    /// A record of the Linux monitor channel as the kernel hands it out, `Monitor` of the transports has it so: opcode,
+    /// index and length, 16 bits each, least significant octet first, and the data. `None` when that is cut off.
+    ///
+    /// ```
+    /// use baretooth::capture::{Direction, Kind, Record, Timestamp};
+    /// let octets = [2, 0, 1, 0, 3, 0, 3, 12, 0]; // Reset, to hci1
+    /// let record = Record::from_monitor(Timestamp::UNIX_EPOCH, octets[..].into()).expect("it is whole");
+    /// assert_eq!((record.kind, record.adapter), (Kind::Packet(Some(Direction::Sent)), Some(1)));
+    /// assert_eq!(record.data[..], [1, 3, 12, 0]);
+    /// ```
+    pub fn from_monitor(time: Timestamp, octets: BytesMut) -> Option<Self> {
+        let [o, p, a, b, l, m] = *octets.first_chunk()?;
+        let original_length = u32::from(u16::from_le_bytes([l, m]));
+        let raw = Raw { octets, start: HEADER, time, original_length };
+        let is_whole = raw.payload().len() == usize::try_from(original_length).ok()?;
+        is_whole.then(|| read(raw, u16::from_le_bytes([a, b]), u16::from_le_bytes([o, p])))
+    }
+}
+
+/// Octets before the data.
+const HEADER: usize = 6;
 
 /// The text without the zero that ends it.
 fn note(raw: Raw) -> Record {
@@ -79,4 +103,24 @@ pub(super) fn log_line(opcode: u16, data: &[u8]) -> Option<Vec<u8>> {
     let (program, message) = rest.split_at_checked(usize::from(*length))?;
     let text = |octets: &[u8]| octets.strip_suffix(&[0]).unwrap_or(octets).to_vec();
     (opcode == USER_LOGGING).then(|| [text(program), b": ".to_vec(), text(message)].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_the_channel_is_as_long_as_it_says() {
+        let octets = [3, 0, 0xFF, 0xFF, 2, 0, 0x10, 0];
+        let read = |octets: &[u8]| Record::from_monitor(Timestamp::UNIX_EPOCH, octets.into());
+        let record = read(&octets).expect("it is whole");
+        assert_eq!((record.kind, record.adapter), (Kind::Packet(Some(Direction::Received)), None));
+        assert_eq!(record.data[..], [EVENT, 0x10, 0]);
+        assert!(!record.is_cut());
+        for cut in 0..octets.len() {
+            assert_eq!(read(&octets[..cut]), None, "{cut} octets");
+        }
+        assert_eq!(read(&[&octets[..], &[0]].concat()), None);
+        assert_eq!(read(&[1, 0, 0, 0, 0, 0]).map(|record| record.kind), Some(Kind::Monitor(1)));
+    }
 }

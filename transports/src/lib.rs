@@ -8,7 +8,8 @@
 //! * [`Transport`], the contract between a driver and whatever carries packets;
 //! * with the feature `tokio` (on by default) the transports themselves: `Tcp`, `Unix`, `memory::pair`, `Stream` for
 //!   any other stream of octets, and `open`, which takes an [`AdapterSpec`];
-//! * with the feature `hci-socket`, on Linux: `HciSocket`, for adapters of the kernel.
+//! * with the feature `hci-socket`, on Linux: `HciSocket`, for adapters of the kernel, and `Monitor`, which listens to
+//!   what others do with them.
 //!
 //! # The contract
 //!
@@ -84,7 +85,7 @@ pub use candidates::{Candidate, Problem, candidates};
 pub use error::TransportError;
 pub use h4::{Desync, H4};
 #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
-pub use hci_socket::{HciSocket, HciSocketRx, HciSocketTx};
+pub use hci_socket::{HciSocket, HciSocketRx, HciSocketTx, Monitor, MonitorRecord};
 #[cfg(feature = "tokio")]
 pub use open::{AnyRx, AnyTransport, AnyTx, OpenOptions, open};
 pub use packet::{HciPacket, PacketError, PacketIndicator};

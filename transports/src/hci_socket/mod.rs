@@ -7,22 +7,21 @@
 //! room than the longest packet takes: the kernel throws away what does not fit.
 
 mod adapters;
+mod monitor;
+mod packets;
 mod problems;
 mod sys;
 mod take;
 
 use crate::{HciPacket, OpenOptions, SendQueue, Transport, TransportError, TransportRx, TransportTx};
 use crate::{PacketError, candidates::Candidate};
-use bytes::{BufMut, BytesMut};
-use std::{
-    io::{self, IoSliceMut},
-    os::fd::OwnedFd,
-    sync::Arc,
-};
+use packets::Packets;
+use std::{io, os::fd::OwnedFd, sync::Arc};
 use take::Lowered;
 use tokio::io::{Interest, unix::AsyncFd};
 
 pub(crate) use adapters::candidates;
+pub use monitor::{Monitor, MonitorRecord};
 
 /// The user channel of an adapter of the kernel.
 ///
@@ -89,13 +88,8 @@ impl Transport for HciSocket {
 
     fn split(self) -> (Self::Rx, Self::Tx) {
         let open = Arc::new(self.open);
-        let rx = HciSocketRx {
-            open: open.clone(),
-            buffer: BytesMut::new(),
-            overflow: vec![0; LONGEST - USUAL].into(),
-            is_gone: false,
-            failure: None,
-        };
+        let rx =
+            HciSocketRx { open: open.clone(), packets: Packets::new(LONGEST), is_gone: false, failure: None };
         (rx, HciSocketTx { open, failure: None })
     }
 
@@ -108,10 +102,7 @@ impl Transport for HciSocket {
 #[derive(Debug)]
 pub struct HciSocketRx {
     open: Arc<Open>,
-    /// Where packets of usual length go; each is split off its front.
-    buffer: BytesMut,
-    /// Where the rest of a longer one goes.
-    overflow: Box<[u8]>,
+    packets: Packets,
     /// The kernel has said that the adapter is gone: what it still has for us comes first.
     is_gone: bool,
     failure: Option<TransportError>,
@@ -120,6 +111,8 @@ pub struct HciSocketRx {
 impl TransportRx for HciSocketRx {
     async fn recv(&mut self) -> Result<HciPacket, TransportError> {
         let open = self.open.clone();
+        // Where there is always something to read, others have their turn all the same.
+        tokio::task::coop::consume_budget().await;
         loop {
             if let Some(packet) = self.recv_ready() {
                 return Ok(packet);
@@ -169,15 +162,10 @@ impl TransportRx for HciSocketRx {
 impl HciSocketRx {
     /// Reads one packet; does not wait for one.
     fn read(&mut self) -> io::Result<HciPacket> {
-        if self.buffer.capacity() < USUAL {
-            self.buffer = BytesMut::with_capacity(ALLOCATED);
-        }
-        self.buffer.resize(USUAL, 0);
-        let buffers = &mut [IoSliceMut::new(&mut self.buffer), IoSliceMut::new(&mut self.overflow)];
         let socket = self.open.socket.get_ref();
-        let received = loop {
-            let received = sys::receive(socket, buffers);
-            match received.as_ref().map_err(io::Error::kind) {
+        loop {
+            let packet = self.packets.read(socket);
+            match packet.as_ref().map_err(io::Error::kind) {
                 Err(io::ErrorKind::BrokenPipe) if !self.is_gone => self.is_gone = true,
                 Err(io::ErrorKind::WouldBlock) if self.is_gone => {
                     return Err(io::ErrorKind::BrokenPipe.into());
@@ -186,16 +174,9 @@ impl HciSocketRx {
                 Err(io::ErrorKind::WouldBlock) if sys::dropped(socket)? > 0 => {
                     return Err(io::Error::from_raw_os_error(libc::ENOBUFS));
                 }
-                _ => break received?,
+                _ => return HciPacket::new(packet?.octets.freeze()).map_err(invalid),
             }
-        };
-        if received.is_cut {
-            return Err(invalid(PacketError::TooLong(received.octets)));
         }
-        let usual = received.octets.min(USUAL);
-        let mut packet = self.buffer.split_to(usual);
-        packet.put_slice(self.overflow.get(..received.octets - usual).unwrap_or_default());
-        HciPacket::new(packet.freeze()).map_err(invalid)
     }
 }
 
@@ -237,10 +218,6 @@ fn name(index: u16) -> String {
 
 /// The longest packet: ACL data with all that its length field can say.
 const LONGEST: usize = 1 + 4 + 65_535;
-/// Room for a packet that needs no second buffer: more than the kernel passes on for any controller of today.
-const USUAL: usize = 2048;
-/// Octets that are allocated at a time.
-const ALLOCATED: usize = 64 * 1024;
 /// Octets, with the kernel's own for each packet, that may wait to be read.
 const WAITING: i32 = 4 << 20;
 
@@ -262,7 +239,7 @@ mod tests {
     async fn each_read_is_a_packet_of_any_length_and_many_share_a_buffer() {
         let (far, mut rx, _tx) = pair();
         let mut kept = vec![];
-        for length in [0, 5, 1023, USUAL - 5, USUAL - 4, 4000, 65_535, 1] {
+        for length in [0, 5, 1023, packets::USUAL - 5, packets::USUAL - 4, 4000, 65_535, 1] {
             let mut octets = vec![2, 1, 0];
             octets.extend(u16::try_from(length).expect("a length").to_le_bytes());
             octets.extend((0..length).map(|n| n.to_le_bytes()[0]));

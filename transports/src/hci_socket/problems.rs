@@ -130,6 +130,17 @@ pub(super) fn using(operation: &'static str, object: &str, error: io::Error) -> 
     TransportError::Io { operation, object: what, hint, source: Arc::new(error) }
 }
 
+/// A failure to open the monitor channel.
+pub(super) fn listening(what: String, error: io::Error) -> TransportError {
+    match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => {
+            TransportError::Permission { what, hint: capability("CAP_NET_RAW", &program()) }
+        }
+        Some(libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT | libc::ESOCKTNOSUPPORT) => no_bluetooth(what),
+        _ => TransportError::Io { operation: "opening", object: what, hint: "", source: Arc::new(error) },
+    }
+}
+
 /// There is no Bluetooth socket to be had.
 pub(super) fn no_bluetooth(what: String) -> TransportError {
     TransportError::Unsupported {

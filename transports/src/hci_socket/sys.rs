@@ -20,6 +20,8 @@ const PROTOCOL_HCI: libc::c_int = 1;
 pub(super) enum Channel {
     /// All of one adapter, alone.
     User = 1,
+    /// Copies of what passes on every adapter.
+    Monitor = 2,
     /// The management interface.
     Control = 3,
 }
@@ -65,6 +67,11 @@ pub(super) fn register(socket: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 /// administer the network.
 pub(super) fn set_receive_buffer(socket: &OwnedFd, octets: libc::c_int) -> io::Result<()> {
     set_option(socket, libc::SO_RCVBUFFORCE, octets).or_else(|_| set_option(socket, libc::SO_RCVBUF, octets))
+}
+
+/// Has the kernel tell when each packet came.
+pub(super) fn set_timestamps(socket: &OwnedFd) -> io::Result<()> {
+    set_option(socket, libc::SO_TIMESTAMPNS, 1)
 }
 
 fn set_option(socket: &OwnedFd, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
