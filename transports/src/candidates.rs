@@ -10,8 +10,18 @@ pub struct Candidate {
     pub spec: AdapterSpec,
     /// What it is, for people.
     pub description: String,
+    /// The piece of hardware behind it, as the system places it ("usb 1-2.3"): two candidates of one piece are the same
+    /// adapter under two names.
+    pub device: Option<String>,
     /// Why it cannot be opened as things stand, if that can be seen.
     pub problem: Option<Problem>,
+}
+
+impl Candidate {
+    /// An adapter that nothing is known to keep from being opened.
+    pub fn new(spec: AdapterSpec, description: impl Into<String>) -> Self {
+        Self { spec, description: description.into(), device: None, problem: None }
+    }
 }
 
 /// Why an adapter cannot be opened, and what to do.
@@ -22,6 +32,13 @@ pub struct Problem {
     pub reason: String,
     /// What to do.
     pub hint: String,
+}
+
+impl Problem {
+    /// A reason, and what to do.
+    pub fn new(reason: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { reason: reason.into(), hint: hint.into() }
+    }
 }
 
 /// Every adapter that the system shows: USB first, then those of the kernel, then serial ports. The same physical

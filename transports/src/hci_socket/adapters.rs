@@ -2,7 +2,11 @@
 
 use super::{name, problems, sys};
 use crate::{AdapterSpec, Candidate, Problem, TransportError};
-use std::{fs, io, os::fd::OwnedFd, path::Path};
+use std::{
+    fs, io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
 
 /// What the kernel shows, as far as there is a kernel with Bluetooth.
 pub(crate) fn candidates() -> Vec<Candidate> {
@@ -25,6 +29,7 @@ fn candidate(socket: &OwnedFd, index: u16, managed: Option<&[u16]>) -> Option<Ca
     Some(Candidate {
         spec: AdapterSpec::HciSocket(index),
         description: description(&info),
+        device: usb_port(&class(index)).map(|port| format!("usb {port}")),
         problem: problem(has_capability(CAP_NET_ADMIN), rfkill(index), is_taken),
     })
 }
@@ -55,6 +60,18 @@ fn bus(number: u8) -> &'static str {
     }
 }
 
+/// What the kernel shows of an adapter.
+fn class(index: u16) -> PathBuf {
+    Path::new("/sys/class/bluetooth").join(name(index))
+}
+
+/// The port of the USB device that an adapter is an interface of, as in `usb:1-2.3`.
+fn usb_port(adapter: &Path) -> Option<String> {
+    let interface = fs::canonicalize(adapter.join("device")).ok()?;
+    let device = interface.parent().filter(|device| device.join("idVendor").exists())?;
+    Some(device.file_name()?.to_str()?.to_owned())
+}
+
 fn problem(is_permitted: bool, rfkill: Rfkill, is_taken: bool) -> Option<Problem> {
     let problem = |reason: &str, hint: String| Some(Problem { reason: reason.to_owned(), hint });
     if rfkill.is_soft || rfkill.is_hard {
@@ -82,7 +99,7 @@ pub(super) struct Rfkill {
 
 /// What keeps the radio of an adapter off.
 pub(super) fn rfkill(index: u16) -> Rfkill {
-    rfkill_in(&Path::new("/sys/class/bluetooth").join(name(index)))
+    rfkill_in(&class(index))
 }
 
 fn rfkill_in(adapter: &Path) -> Rfkill {
@@ -179,5 +196,17 @@ mod tests {
         let read = rfkill_in(&adapter);
         fs::remove_dir_all(&adapter).expect("ours");
         assert_eq!(read, Rfkill { is_soft: true, is_hard: false });
+    }
+    #[test]
+    fn an_adapter_on_usb_is_told_by_its_port() {
+        let machine = std::env::temp_dir().join(format!("baretooth-usb-port-{}", std::process::id()));
+        let adapter = machine.join("usb1/1-2/1-2.3/1-2.3:1.0/bluetooth/hci0");
+        fs::create_dir_all(&adapter).expect("a folder");
+        std::os::unix::fs::symlink("../..", adapter.join("device")).expect("a link");
+        let virtual_adapter = usb_port(&adapter);
+        fs::write(machine.join("usb1/1-2/1-2.3/idVendor"), "0a12\n").expect("a file");
+        let dongle = usb_port(&adapter);
+        fs::remove_dir_all(&machine).expect("ours");
+        assert_eq!((virtual_adapter, dongle.as_deref()), (None, Some("1-2.3")));
     }
 }

@@ -36,6 +36,7 @@ fn candidate(roots: &Roots, port: &Path) -> Option<Candidate> {
     Some(Candidate {
         spec: AdapterSpec::Uart(UartSpec { device, baud, rtscts: false }),
         description: format!("{description}; whether a controller is behind it, and its rate, only you know"),
+        device: None,
         problem: problem(port),
     })
 }

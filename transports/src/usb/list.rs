@@ -30,6 +30,7 @@ pub(super) fn candidates_of(devices: &[Described]) -> Vec<Candidate> {
     let candidate = |(device, spec): (&Described, _)| Candidate {
         spec: AdapterSpec::Usb(spec),
         description: description(device),
+        device: Some(format!("usb {}", port(device))),
         problem: (sys::may_use(&node(device)) == Some(false))
             .then(|| Problem { reason: "no permission".into(), hint: PERMISSION.into() }),
     };
@@ -38,8 +39,13 @@ pub(super) fn candidates_of(devices: &[Described]) -> Vec<Candidate> {
 
 fn description(device: &Described) -> String {
     let name = device.name.as_deref().unwrap_or("USB Bluetooth adapter");
+    format!("{name} at USB port {}", port(device))
+}
+
+/// Bus and ports, as the system and the notation of adapters write them.
+fn port(device: &Described) -> String {
     let ports: Vec<String> = device.ports.iter().map(u8::to_string).collect();
-    format!("{name} at USB port {}-{}", device.bus, ports.join("."))
+    format!("{}-{}", device.bus, ports.join("."))
 }
 
 fn describe(device: &Device<Context>) -> Option<Described> {
@@ -63,8 +69,7 @@ fn describe(device: &Device<Context>) -> Option<Described> {
 /// What the kernel has read from the device when it was plugged in.
 #[cfg(target_os = "linux")]
 fn attribute(device: &Described, name: &str) -> Option<String> {
-    let ports: Vec<String> = device.ports.iter().map(u8::to_string).collect();
-    let path = format!("/sys/bus/usb/devices/{}-{}/{name}", device.bus, ports.join("."));
+    let path = format!("/sys/bus/usb/devices/{}/{name}", port(device));
     clean(&std::fs::read_to_string(path).ok()?)
 }
 
