@@ -14,13 +14,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / 'peers'))  # the peers are those of the other tests, and so is the harness
 
+# Each import registers its cases; this is the order of the run.
+import cases_verbs  # noqa: F401, I001
 import kernel
 import rust
+from bench import CASES, HARDWARE, PROGRAM, GuestBench
 from harness import Failure, PeerProcess
 from machine import Guest
 
@@ -30,6 +35,10 @@ NEEDED = {'qemu-system-x86_64': 'qemu-system-x86', 'btvirt': 'bluez-test-tools',
 
 def main():
     options = parse()
+    if options.list:
+        for function, kind, group in CASES:
+            print(f'{kind:9} {function.__name__}')
+        return
     folder = Path(options.keep or tempfile.mkdtemp(prefix='baretooth-vm-')).resolve()
     try:
         check_environment()
@@ -39,8 +48,12 @@ def main():
             shutil.rmtree(folder)
             sys.exit(status)
         passed, failed = 0, []
+        wanted = options.k or ['']
         if options.rust:
-            passed, failed = run_rust(image, folder, options.k or [''])
+            passed, failed = run_rust(image, folder, wanted)
+        if options.cli:
+            more = run_cases(image, folder, options.cli.resolve(), wanted)
+            passed, failed = passed + more[0], failed + more[1]
     except (Failure, kernel.Missing) as problem:
         sys.exit(f'run.py: {problem}')
     print(f'{passed} passed, {len(failed)} failed')
@@ -59,8 +72,10 @@ def parse():
     parser.add_argument('--list', action='store_true')
     parser.add_argument('--keep', metavar='FOLDER', help='leave captures and logs there')
     options = parser.parse_args()
-    if not (options.cli or options.rust or options.shell):
-        parser.error('one of --cli, --rust and --shell')
+    if not (options.cli or options.rust or options.shell or options.list):
+        parser.error('one of --cli, --rust, --shell and --list')
+    if options.cli and not options.cli.is_file():
+        parser.error(f'{options.cli} is not there: cargo build --release -p baretooth-cli')
     return options
 
 
@@ -84,18 +99,60 @@ def shell(image, folder, words):
     return status
 
 
+def run_cases(image, folder, program, wanted):
+    """A guest for each group of cases, a bench for each kind of adapter in it."""
+    chosen = [case for case in CASES if any(word in f'{case[1]} {case[0].__name__}' for word in wanted)]
+    played = rust.program()
+    passed, failed = 0, []
+    for group in dict.fromkeys(group for *_, group in chosen):
+        guest = Guest(image, folder / group)
+        guest.shell(f'install {program} {PROGRAM} && install {played} {HARDWARE}')
+        benches = {}
+        for function, kind, _ in (case for case in chosen if case[2] == group):
+            if kind not in benches:
+                benches[kind] = GuestBench(guest, kind, folder / group / kind)
+            if passes(function, benches[kind]):
+                passed += 1
+            else:
+                failed.append(f'{kind} {function.__name__}')
+        for bench in benches.values():
+            bench.close()
+        guest.stop()
+    return passed, failed
+
+
+def passes(function, bench):
+    """Prints the line of a case; whether it passed."""
+    bench.test, started, remark, problem = function.__name__, time.monotonic(), None, None
+    try:
+        remark = function(bench)
+    except Failure as failure:
+        problem = str(failure)
+    except Exception as error:  # output in a shape that the case did not expect
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        problem = f'{error!r} at {Path(at.filename).name}:{at.lineno}'
+    finally:
+        bench.end_test()
+    note = f'  ({remark})' if remark else ''
+    print(f"{'FAIL' if problem else 'PASS'} {bench.kind:9} {function.__name__}  {time.monotonic() - started:.1f} s{note}",
+          flush=True)
+    if problem:
+        print('     ' + problem.replace('\n', '\n     '), flush=True)
+    return problem is None
+
+
 def run_rust(image, folder, wanted):
     """A guest for each file of tests, with a controller at the end of every line."""
     passed, failed = 0, []
-    for name, executable in sorted(rust.build().items()):
-        tests = [test for test in rust.tests_of(executable) if any(word in f'{name} {test}' for word in wanted)]
-        if not tests:
+    for name, executable in sorted(rust.tests().items()):
+        chosen = [test for test in rust.names(executable) if any(word in f'{name} {test}' for word in wanted)]
+        if not chosen:
             continue
         guest = Guest(image, folder / f'rust-{name}')
         peer = PeerProcess('peer.py', [], folder / 'peers.log')
         for line in guest.lines.values():
             line.plug(peer.ready['port'])
-        good, bad = rust.run(guest, name, executable, tests)
+        good, bad = rust.run(guest, name, executable, chosen)
         peer.kill()
         guest.stop()
         passed, failed = passed + good, failed + bad
