@@ -30,7 +30,7 @@ from harness import Failure, PeerProcess
 from machine import Guest
 
 NEEDED = {'qemu-system-x86_64': 'qemu-system-x86', 'btvirt': 'bluez-test-tools', 'btmon': 'bluez', 'depmod': 'kmod',
-          'dbus-daemon': 'dbus', 'setcap': 'libcap2-bin', 'tshark': 'tshark'}
+          'dbus-daemon': 'dbus', 'udevadm': 'udev', 'setcap': 'libcap2-bin', 'tshark': 'tshark'}
 
 
 def main():
