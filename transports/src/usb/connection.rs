@@ -24,7 +24,6 @@ use tokio::sync::oneshot;
 /// An open adapter.
 pub(super) struct Connection {
     shared: Arc<Shared>,
-    context: Context,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -69,7 +68,7 @@ impl Connection {
     ) -> Poll<Result<(), TransportError>> {
         let mut state = self.shared.state();
         if state.received.is_empty() {
-            if let Some(failure) = &state.failure {
+            if let (true, Some(failure)) = (state.ended, &state.failure) {
                 return Poll::Ready(Err(failure.clone()));
             }
             if let Some(waker) = waker {
@@ -105,7 +104,7 @@ impl Connection {
             };
             match self.shared.send(&mut state, transfer, packet.clone()) {
                 Ok(()) => drop(queue.pop()),
-                Err(failure) => state.fail(failure),
+                Err(failure) => self.shared.fail(&mut state, failure),
             }
         }
         Poll::Ready(Ok(()))
@@ -115,7 +114,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.shared.state().closing = true;
-        self.context.interrupt_handle_events();
+        self.shared.context.interrupt_handle_events();
         // A waker that is woken on the thread may drop the last task that holds this.
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
@@ -132,18 +131,17 @@ fn run(spec: &UsbSpec, options: OpenOptions, reply: oneshot::Sender<Result<Conne
         Ok(adapter) => adapter,
         Err(error) => return drop(reply.send(Err(error))),
     };
-    let context = adapter.context.clone();
     let shared = Arc::new(Shared::new(&adapter));
-    let started = shared.start(&adapter.handle).map(|()| shared.drain(&context));
+    let started = shared.start(&adapter.handle).and_then(|()| shared.drain());
     if started.is_ok() {
         // When nobody waits for it any more, dropping the connection ends the loop before it begins.
-        let _ = reply.send(Ok(Connection { shared: shared.clone(), context: context.clone(), thread: None }));
-        while !shared.state().closing {
-            shared.handle_events(&context, None);
+        let _ = reply.send(Ok(Connection { shared: shared.clone(), thread: None }));
+        while shared.state().goes_on() {
+            shared.handle_events(None);
         }
-        return shared.finish(&context, adapter);
+        return shared.finish(adapter);
     }
-    shared.finish(&context, adapter);
+    shared.finish(adapter);
     if let Err(error) = started {
         let _ = reply.send(Err(error));
     }
@@ -152,16 +150,19 @@ fn run(spec: &UsbSpec, options: OpenOptions, reply: oneshot::Sender<Result<Conne
 /// What the callbacks, the receiver and the sender share.
 struct Shared {
     name: Arc<str>,
+    context: Context,
     hci: Hci,
     state: Mutex<State>,
 }
 
 #[allow(clippy::vec_box)] // The box is what libusb takes and gives back.
 struct State {
-    /// Why nothing goes on; the first reason.
+    /// Why nothing goes on; the first reason. The thread then ends all transfers.
     failure: Option<TransportError>,
-    /// Nothing is submitted any more.
+    /// The owner wants nothing any more.
     closing: bool,
+    /// Every transfer has come back for the last time, so nothing more will be received.
+    ended: bool,
     in_flight: usize,
     all: Vec<Canceller>,
     /// Endpoints whose halt is to be lifted when no transfer is left.
@@ -201,6 +202,7 @@ impl Shared {
         let state = State {
             failure: None,
             closing: false,
+            ended: false,
             in_flight: 0,
             all: vec![],
             halted: vec![],
@@ -214,7 +216,8 @@ impl Shared {
             command_address: (TO_DEVICE, 0),
             sender: None,
         };
-        Self { name: adapter.name.clone(), hci: adapter.hci.clone(), state: Mutex::new(state) }
+        let (name, context, hci) = (adapter.name.clone(), adapter.context.clone(), adapter.hci.clone());
+        Self { name, context, hci, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -245,10 +248,13 @@ impl Shared {
     }
 
     /// Drops what an earlier owner has left in the adapter.
-    fn drain(&self, context: &Context) {
+    fn drain(&self) -> Result<(), TransportError> {
         for _ in 0..LONGEST_DRAIN {
-            self.handle_events(context, Some(QUIET));
+            self.handle_events(Some(QUIET));
             let mut state = self.state();
+            if let Some(failure) = &state.failure {
+                return Err(failure.clone());
+            }
             let quiet = state.received.is_empty();
             (state.received, state.backlog) = (VecDeque::new(), 0);
             if quiet {
@@ -258,32 +264,33 @@ impl Shared {
                 break;
             }
         }
+        Ok(())
     }
 
     /// Lets libusb report what is over; `false` when it cannot.
-    fn handle_events(&self, context: &Context, timeout: Option<Duration>) -> bool {
-        match context.handle_events(timeout) {
+    fn handle_events(&self, timeout: Option<Duration>) -> bool {
+        match self.context.handle_events(timeout) {
             Ok(()) | Err(Error::Interrupted) => true,
             Err(error) => {
-                self.fail(error::using("waiting for", &self.name, error));
+                let failure = error::using("waiting for", &self.name, error);
+                self.fail(&mut self.state(), failure);
                 thread::park_timeout(QUIET); // so that an error that stays does not take a whole processor
                 false
             }
         }
     }
 
-    fn fail(&self, failure: TransportError) {
-        let mut state = self.state();
-        state.fail(failure);
-        let wakers = state.wakers();
-        drop(state);
-        wakers.into_iter().flatten().for_each(Waker::wake);
+    /// The first failure ends everything. The receiver learns of it when all has come back, so that nothing that was
+    /// received is lost to it.
+    fn fail(&self, state: &mut State, failure: TransportError) {
+        state.failure.get_or_insert(failure);
+        self.context.interrupt_handle_events();
     }
 
     /// Asks for more of everything, unless there is enough.
     fn receive(self: &Arc<Self>, state: &mut State) {
         for pipe in [Pipe::Events, Pipe::DataIn] {
-            while state.failure.is_none()
+            while state.goes_on()
                 && state.backlog < LARGEST_BACKLOG
                 && let Some(mut transfer) = state.incoming(pipe).idle.pop()
             {
@@ -292,7 +299,7 @@ impl Shared {
                 incoming.submitted += 1;
                 if let Err((transfer, failure)) = self.submit(state, transfer, "receiving from") {
                     state.incoming(pipe).idle.push(transfer);
-                    state.fail(failure);
+                    self.fail(state, failure);
                 }
             }
         }
@@ -327,8 +334,8 @@ impl Shared {
         transfer: Box<Transfer>,
         operation: &'static str,
     ) -> Result<(), (Box<Transfer>, TransportError)> {
-        if state.closing {
-            return Err((transfer, TransportError::Closed));
+        if !state.goes_on() {
+            return Err((transfer, state.failure.clone().unwrap_or(TransportError::Closed)));
         }
         // The callback waits for the lock that the caller holds.
         transfer
@@ -339,28 +346,32 @@ impl Shared {
     }
 
     /// Waits until every transfer is back, frees them all, and gives the adapter back.
-    fn finish(&self, context: &Context, adapter: Adapter) {
+    fn finish(&self, adapter: Adapter) {
         let mut state = self.state();
-        state.closing = true;
+        state.failure.get_or_insert(TransportError::Closed);
         let all = std::mem::take(&mut state.all);
         drop(state);
         all.iter().for_each(Canceller::cancel);
+        drop(all);
         let mut patience = LONGEST_FAILURE;
         while self.state().in_flight > 0 && patience > 0 {
-            patience -= u32::from(!self.handle_events(context, None));
+            patience -= u32::from(!self.handle_events(None));
         }
-        let state = &mut *self.state();
-        state.failure.get_or_insert(TransportError::Closed);
-        for pipe in [&mut state.events, &mut state.data_in] {
-            pipe.idle.clear();
-            pipe.early.clear();
-        }
+        let mut state = self.state();
+        state.events.discard();
+        state.data_in.discard();
         state.commands.clear();
         state.data_out.clear();
         // So that whoever opens it next finds it well.
         for endpoint in state.halted.drain(..) {
             let _ = adapter.handle.clear_halt(endpoint);
         }
+        state.ended = true;
+        let wakers = state.wakers();
+        drop(state);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+        // Whoever drops the connection waits for this as well.
+        drop(adapter);
     }
 
     /// Takes what `transfer` has brought, in the order in which transfers were submitted.
@@ -405,7 +416,7 @@ impl Target for Shared {
                 Ok(()) => return,
                 Err((transfer, failure)) => {
                     state.rest(transfer);
-                    state.fail(failure);
+                    self.fail(&mut state, failure);
                 }
             }
         } else {
@@ -413,7 +424,7 @@ impl Target for Shared {
                 state.halted.extend(endpoint);
             }
             if let Some(failure) = error::transfer(operation, &self.name, outcome) {
-                state.fail(failure);
+                self.fail(&mut state, failure);
             }
             match transfer.pipe {
                 Pipe::Events | Pipe::DataIn => self.received(&mut state, transfer),
@@ -428,8 +439,8 @@ impl Target for Shared {
 }
 
 impl State {
-    fn fail(&mut self, failure: TransportError) {
-        self.failure.get_or_insert(failure);
+    fn goes_on(&self) -> bool {
+        !self.closing && self.failure.is_none()
     }
 
     fn incoming(&mut self, pipe: Pipe) -> &mut Incoming {
@@ -445,7 +456,7 @@ impl State {
     /// Those who can go on now.
     fn wakers(&mut self) -> [Option<Waker>; 2] {
         let failed = self.failure.is_some();
-        let receiver = self.receiver.take_if(|_| failed || !self.received.is_empty());
+        let receiver = self.receiver.take_if(|_| self.ended || !self.received.is_empty());
         let sender =
             self.sender.take_if(|_| failed || !self.commands.is_empty() || !self.data_out.is_empty());
         [receiver, sender]
@@ -455,5 +466,11 @@ impl State {
 impl Incoming {
     fn new(indicator: PacketIndicator) -> Self {
         Self { assembler: Assembler::new(indicator), idle: vec![], early: vec![], submitted: 0, taken: 0 }
+    }
+
+    /// Frees all transfers.
+    fn discard(&mut self) {
+        self.idle.clear();
+        self.early.clear();
     }
 }
