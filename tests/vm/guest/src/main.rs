@@ -3,9 +3,13 @@
 //! * `guest open SPEC`: opens an adapter, and closes it when standard input ends;
 //! * `guest candidates`: lists the adapters, and what stands in the way;
 //! * `guest vhci SPEC`: an adapter of the kernel whose controller is at `SPEC`, a serial port usually
-//!   (`uart:/dev/ttyS1,115200,rtscts`).
+//!   (`uart:/dev/ttyS1,115200,rtscts`);
+//! * `guest dongle SPEC [--id VVVV:PPPP] [--serial TEXT] [--composite] [--no-zlp]`: a USB dongle that has it.
 
-use baretooth_guest::vhci::{self, Vhci};
+use baretooth_guest::{
+    dongle::{Dongle, Options},
+    vhci::{self, Vhci},
+};
 use baretooth_transports::{AdapterSpec, Candidate};
 use std::{error::Error, process::ExitCode};
 
@@ -17,7 +21,8 @@ async fn main() -> ExitCode {
         ["open", spec] => open(spec).await,
         ["candidates"] => candidates(),
         ["vhci", spec] => vhci(spec).await,
-        _ => Err("usage: guest open SPEC | candidates | vhci SPEC".into()),
+        ["dongle", spec, ref options @ ..] => dongle(spec, options).await,
+        _ => Err("usage: guest open SPEC | candidates | vhci SPEC | dongle SPEC [OPTION…]".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,4 +54,30 @@ async fn vhci(spec: &str) -> Result<(), Box<dyn Error>> {
     let adapter = Vhci::create()?;
     println!("hci{} has its controller at {spec}", adapter.index());
     Ok(vhci::join(adapter, controller).await?)
+}
+
+async fn dongle(spec: &str, mut arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+    let spec: AdapterSpec = spec.parse()?;
+    let mut options = Options::default();
+    while let [argument, rest @ ..] = arguments {
+        arguments = rest;
+        match (*argument, rest) {
+            ("--composite", _) => options.composite = true,
+            ("--no-zlp", _) => options.zero_length_packets = false,
+            ("--serial", [serial, rest @ ..]) => {
+                options.serial = Some((*serial).into());
+                arguments = rest;
+            }
+            ("--id", [id, rest @ ..]) => {
+                let (vendor, product) = id.split_once(':').ok_or("--id needs VVVV:PPPP")?;
+                options.vendor = u16::from_str_radix(vendor, 16)?;
+                options.product = u16::from_str_radix(product, 16)?;
+                arguments = rest;
+            }
+            _ => return Err(format!("{argument} is no option, or lacks its value").into()),
+        }
+    }
+    let dongle = Dongle::plug(options, baretooth_transports::open(&spec).await?).await?;
+    println!("usb:{} has its controller at {spec}", dongle.place());
+    Ok(dongle.ended().await?)
 }
