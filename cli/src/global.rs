@@ -2,7 +2,7 @@
 
 use crate::adapters;
 use crate::failure::Failure;
-use crate::live::{self, Done};
+use crate::live::{self, Done, Pipe};
 use crate::output::Output;
 use crate::replay;
 use baretooth::capture::Format;
@@ -137,12 +137,17 @@ impl Global {
         if !self.is_live() {
             return Ok((builder.capture(capture), None));
         }
+        let (pipe, done) = self.standard_output()?;
+        Ok((builder.capture_to(pipe, Format::PCAP), Some(done)))
+    }
+
+    /// Standard output for a capture, and who tells what becomes of it.
+    pub fn standard_output(&self) -> Result<(Pipe, Done), Failure> {
         if io::stdout().is_terminal() {
             let hint = "pipe it, as in: baretooth --capture - scan | wireshark -k -i -";
             return Err(Failure::Usage(format!("a capture is not for a terminal; {hint}")));
         }
-        let (pipe, done) = live::start(io::stdout());
-        Ok((builder.capture_to(pipe, Format::PCAP), Some(done)))
+        Ok(live::start(io::stdout()))
     }
 
     async fn open(&self, mut builder: AdapterBuilder) -> Result<Adapter, Failure> {

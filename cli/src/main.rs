@@ -96,13 +96,14 @@ impl Verb {
         }
     }
 
-    /// Whether it opens an adapter, and so has something to capture.
+    /// Whether it has packets of its own to capture, those of a session or those that it hears.
     fn has_session(&self) -> bool {
         match self {
             Self::Info(_) | Self::Scan(_) | Self::Gatt(_) | Self::Read(_) => true,
             Self::Write(_) | Self::Notify(_) | Self::Tour(_) => true,
             Self::Adapters(_) | Self::Sim(_) => false,
-            Self::Decode(_) | Self::Stats(_) | Self::Replay(_) | Self::Convert(_) | Self::Report(_) => false,
+            Self::Decode(args) => args.live,
+            Self::Stats(_) | Self::Replay(_) | Self::Convert(_) | Self::Report(_) => false,
         }
     }
 
