@@ -2,6 +2,7 @@
 //!
 //! * `guest open SPEC`: opens an adapter, and closes it when standard input ends;
 //! * `guest candidates`: lists the adapters, and what stands in the way;
+//! * `guest listen`: waits for one record of the monitor channel;
 //! * `guest vhci SPEC`: an adapter of the kernel whose controller is at `SPEC`, a serial port usually
 //!   (`uart:/dev/ttyS1,115200,rtscts`);
 //! * `guest dongle SPEC [--id VVVV:PPPP] [--serial TEXT] [--composite] [--no-zlp]`: a USB dongle that has it.
@@ -10,7 +11,7 @@ use baretooth_guest::{
     dongle::{Dongle, Options},
     vhci::{self, Vhci},
 };
-use baretooth_transports::{AdapterSpec, Candidate};
+use baretooth_transports::{AdapterSpec, Candidate, Monitor};
 use std::{error::Error, process::ExitCode};
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,9 +21,10 @@ async fn main() -> ExitCode {
     let result = match arguments[..] {
         ["open", spec] => open(spec).await,
         ["candidates"] => candidates(),
+        ["listen"] => listen().await,
         ["vhci", spec] => vhci(spec).await,
         ["dongle", spec, ref options @ ..] => dongle(spec, options).await,
-        _ => Err("usage: guest open SPEC | candidates | vhci SPEC | dongle SPEC [OPTION…]".into()),
+        _ => Err("usage: guest open SPEC | candidates | listen | vhci SPEC | dongle SPEC [OPTION…]".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,6 +47,12 @@ fn candidates() -> Result<(), Box<dyn Error>> {
         let problem = problem.map(|problem| format!("; {}: {}", problem.reason, problem.hint));
         println!("{spec}: {description}{}", problem.unwrap_or_default());
     }
+    Ok(())
+}
+
+async fn listen() -> Result<(), Box<dyn Error>> {
+    Monitor::open()?.recv().await?;
+    println!("a record is here");
     Ok(())
 }
 

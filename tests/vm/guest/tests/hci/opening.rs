@@ -2,39 +2,8 @@
 
 use super::*;
 use checks::within;
-use std::{
-    fs,
-    io::{BufRead, BufReader, Write},
-    process::{Child, Stdio},
-    time::Duration,
-};
+use std::{fs, io::Write, time::Duration};
 use tokio::time::Instant;
-
-/// Another program that may have an adapter, with the user and capabilities that `setpriv` gives it.
-struct Other(Child);
-
-impl Other {
-    fn start(setpriv: &[&str], arguments: &[&str]) -> Self {
-        let mut command = Command::new("/usr/bin/setpriv");
-        command.args(setpriv).arg(env!("CARGO_BIN_EXE_guest")).args(arguments);
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        Self(child.expect("setpriv"))
-    }
-
-    /// What it says first on standard output.
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        BufReader::new(self.0.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a line");
-        line.trim_end().to_owned()
-    }
-
-    /// All that it says before it ends: standard output, then standard error.
-    fn end(mut self) -> String {
-        drop(self.0.stdin.take());
-        let output = self.0.wait_with_output().expect("it ends");
-        [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("text")).concat()
-    }
-}
 
 #[tokio::test]
 #[ignore = "needs the guest of tests/vm"]
