@@ -58,6 +58,7 @@
 mod candidates;
 mod error;
 mod h4;
+pub mod h5;
 #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
 mod hci_socket;
 #[cfg(feature = "tokio")]
@@ -84,6 +85,8 @@ mod usb;
 pub use candidates::{Candidate, Problem, candidates};
 pub use error::TransportError;
 pub use h4::{Desync, H4};
+#[cfg(feature = "uart")]
+pub use h5::ThreeWire;
 #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
 pub use hci_socket::{HciSocket, HciSocketRx, HciSocketTx, Monitor, MonitorRecord};
 #[cfg(feature = "tokio")]

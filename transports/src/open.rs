@@ -2,8 +2,6 @@
 
 #[cfg(all(feature = "hci-socket", any(target_os = "linux", target_os = "android")))]
 use crate::HciSocket;
-#[cfg(feature = "uart")]
-use crate::Uart;
 #[cfg(feature = "usb")]
 use crate::Usb;
 use crate::{
@@ -11,6 +9,8 @@ use crate::{
 };
 #[cfg(all(feature = "uart", unix))]
 use crate::{Pty, PtyServer};
+#[cfg(feature = "uart")]
+use crate::{ThreeWire, Uart};
 #[cfg(unix)]
 use crate::{Unix, UnixServer};
 
@@ -95,6 +95,11 @@ impl OpenOptions {
             AdapterSpec::Uart(port) => Ok(Uart::open(port).await?.into()),
             #[cfg(not(feature = "uart"))]
             AdapterSpec::Uart(_) => unsupported(NOT_BUILT_IN),
+            #[cfg(feature = "uart")]
+            AdapterSpec::H5(port) if self.serve => Ok(ThreeWire::serve(port).await?.into()),
+            #[cfg(feature = "uart")]
+            AdapterSpec::H5(port) => Ok(ThreeWire::open(port).await?.into()),
+            #[cfg(not(feature = "uart"))]
             AdapterSpec::H5(_) => unsupported(NOT_BUILT_IN),
             #[cfg(all(feature = "uart", unix))]
             AdapterSpec::Pty(link) => Ok(PtyServer::create(link)?.accept().await?.into()),
@@ -112,6 +117,8 @@ impl OpenOptions {
     }
 }
 
+/// With all features there is a system on which nothing is left out.
+#[allow(dead_code)]
 const NOT_BUILT_IN: &str = "this build leaves this kind of adapter out";
 
 /// Opens the adapter that `spec` names, with the usual [`OpenOptions`].
@@ -197,6 +204,8 @@ any_transport!(
     HciSocket,
     #[cfg(feature = "uart")]
     Uart,
+    #[cfg(feature = "uart")]
+    ThreeWire,
     #[cfg(all(feature = "uart", unix))]
     Pty,
 );
@@ -211,7 +220,15 @@ mod tests {
 
     #[tokio::test]
     async fn kinds_that_are_not_built_in_say_so() {
-        for spec in ["h5:COM3,115200"] {
+        let left_out: &[&str] = &[
+            #[cfg(not(feature = "usb"))]
+            "usb:0",
+            #[cfg(not(all(feature = "hci-socket", any(target_os = "linux", target_os = "android"))))]
+            "hci0",
+            #[cfg(not(feature = "uart"))]
+            "h5:COM3,115200",
+        ];
+        for spec in left_out {
             let message = open_text(spec).await.unwrap_err().to_string();
             let expected = "cannot be opened: this build leaves this kind of adapter out";
             assert_eq!(message, format!("{spec} {expected}"));

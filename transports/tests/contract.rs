@@ -37,6 +37,19 @@ contract!(
         recv_ready_hands_out_what_is_here_and_never_waits,
     ]
 );
+// Its frames have at most 4,095 octets, so the largest ACL packet is no promise of it.
+#[cfg(feature = "uart")]
+contract!(
+    three_wire,
+    three_wire(),
+    [
+        packets_both_ways_arrive_in_order_each_once,
+        a_cancelled_recv_loses_nothing,
+        a_blocked_send_waits_loses_nothing_when_cancelled_and_does_not_stop_recv,
+        what_came_before_the_end_is_handed_out_then_both_halves_are_closed_for_good,
+        recv_ready_hands_out_what_is_here_and_never_waits,
+    ]
+);
 contract!(any, async {
     let (near, far) = tcp().await;
     (AnyTransport::from(near), AnyTransport::from(far))
@@ -148,6 +161,18 @@ async fn unix() -> (Unix, Unix) {
     let path = socket_path();
     let server = UnixServer::bind(&path).unwrap();
     let (near, far) = tokio::join!(Unix::connect(&path), server.accept());
+    (near.unwrap(), far.unwrap())
+}
+
+#[cfg(feature = "uart")]
+async fn three_wire() -> (ThreeWire, ThreeWire) {
+    use h5::{Options, Role};
+    let (near, far) = tokio::io::duplex(4096);
+    let end = |io, role| {
+        let (reader, writer) = tokio::io::split(io);
+        ThreeWire::establish(reader, writer, "line", Options::new(role))
+    };
+    let (near, far) = tokio::join!(end(near, Role::Host), end(far, Role::Controller));
     (near.unwrap(), far.unwrap())
 }
 

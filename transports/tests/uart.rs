@@ -116,15 +116,56 @@ async fn opening_by_name_finds_the_controller_unless_we_are_to_play_it() {
     assert_eq!(uart_rx.recv().await.unwrap().as_slice(), RESET);
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_thousand_ports_opened_and_closed_leave_no_file_open() {
-    let open_files = || fs::read_dir("/dev/fd").unwrap().count();
-    let before = open_files();
     let server = PtyServer::create(path()).unwrap();
     let port = port(server.device());
+    let open_files = || {
+        let files = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        files.filter(|file| fs::read_link(file.path()).is_ok_and(|target| target == server.device())).count()
+    };
     for _ in 0..1000 {
-        drop(Uart::serve(&port).unwrap());
+        let uart = Uart::serve(&port).unwrap();
+        assert_eq!(open_files(), 1);
+        drop(uart);
     }
-    drop(server);
-    assert_eq!(open_files(), before);
+    assert_eq!(open_files(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_three_wire_port_that_nobody_answers_says_what_to_check() {
+    let server = PtyServer::create(path()).unwrap();
+    let port = port(server.device());
+    // Twice: the task that drove the line has let go of the port.
+    for _ in 0..2 {
+        let error = ThreeWire::open(&port).await.unwrap_err().to_string();
+        let cause = "nobody answered SYNC at 3000000 baud; check that a controller is there";
+        assert!(error.contains(cause), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_three_wire_line_outlives_a_busy_user_and_ends_with_its_other_end() {
+    use h5::{Options, Role};
+    let (near, far) = tokio::io::duplex(64);
+    let establish = |io, role| {
+        let (reader, writer) = tokio::io::split(io);
+        ThreeWire::establish(reader, writer, "h5:line", Options::new(role))
+    };
+    let (near, far) = tokio::join!(establish(near, Role::Host), establish(far, Role::Controller));
+    let ((mut rx, mut tx), (mut far_rx, far_tx)) = (near.unwrap().split(), far.unwrap().split());
+    tx.send(&mut SendQueue::from(HciPacket::new(RESET.to_vec()).unwrap())).await.unwrap();
+    // Nobody receives for longer than all attempts take; the link is kept meanwhile.
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(far_rx.recv().await.unwrap().as_slice(), RESET);
+    drop((far_rx, far_tx));
+    for _ in 0..2 {
+        let error = rx.recv().await.unwrap_err();
+        assert!(matches!(&error, TransportError::Disconnected { what } if what == "h5:line"), "{error:?}");
+    }
+    let too_long = HciPacket::new([&[2, 0, 0, 0, 0x10][..], &[0; 0x1000]].concat()).unwrap();
+    let error = tx.send(&mut SendQueue::from(too_long)).await.unwrap_err().to_string();
+    assert!(error.contains("longer than a frame can be"), "{error}");
 }

@@ -18,7 +18,8 @@ pub(crate) use candidates::candidates;
 use port::{Port, ReadPort, WritePort};
 
 use crate::{AdapterSpec, Stream, StreamRx, StreamTx, Transport, TransportError, UartSpec};
-use std::io;
+use std::{io, time::Duration};
+use tokio::time::{Instant, sleep};
 
 /// An open serial port that carries H4.
 ///
@@ -52,7 +53,7 @@ impl Uart {
     /// Dropping the future closes the port again.
     pub async fn open(port: &UartSpec) -> Result<Self, TransportError> {
         let spec = AdapterSpec::Uart(port.clone());
-        let mut port = Port::open(&spec, port)?;
+        let mut port = open_port(&spec, port).await?;
         resync::resync(&mut port.reader, &mut port.writer)
             .await
             .map_err(|error| resync::failure(&spec, port.baud, error))?;
@@ -98,6 +99,20 @@ impl Transport for Uart {
         self.stream.description()
     }
 }
+
+/// Opens the port alone. Whoever is just letting go of it, a task of this program perhaps, is waited for.
+pub(crate) async fn open_port(spec: &AdapterSpec, port: &UartSpec) -> Result<Port, TransportError> {
+    let until = Instant::now() + LETTING_GO;
+    loop {
+        match Port::open(spec, port) {
+            Err(TransportError::Busy { .. }) if Instant::now() < until => sleep(LOOK_AGAIN).await,
+            opened => return opened,
+        }
+    }
+}
+
+const LETTING_GO: Duration = Duration::from_millis(300);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The adapter as it was asked for, and the rate of the line where that is another; logged where it is.
 pub(crate) fn description(spec: &AdapterSpec, baud: u32) -> String {
