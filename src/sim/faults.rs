@@ -2,8 +2,13 @@
 //!
 //! A packet that comes out is still one HCI packet with the right length in its header. A stream that loses
 //! octets is the transports' business.
+//!
+//! And a controller that hangs: it takes everything and says nothing.
 
 use super::agenda::Dice;
+use super::{ControllerId, Radio};
+use crate::hci::HciCommand;
+use crate::hci::command::Reset;
 use crate::transports::HciPacket;
 use std::collections::VecDeque;
 
@@ -30,6 +35,48 @@ pub(super) struct Outbox {
     packets: VecDeque<HciPacket>,
     plan: FaultPlan,
     dice: Dice,
+    /// Nothing comes out any more.
+    pub(super) hung: Option<Hang>,
+}
+
+/// Of a controller that says nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hang {
+    /// Resets that it takes no notice of.
+    deaf_to: u32,
+}
+
+impl Radio {
+    /// The controller hangs: it does nothing and says nothing until it has been told to reset once more than `deaf_to`
+    /// times, or [`power_cycle`](Self::power_cycle). What it has said before still arrives.
+    pub fn hang(&mut self, id: ControllerId, deaf_to: u32) {
+        self.controller(id).outbox.hung = Some(Hang { deaf_to });
+    }
+
+    /// The controller is off for a moment, as when its port is reset: it has forgotten everything, and its peers hear
+    /// nothing more of it.
+    pub fn power_cycle(&mut self, id: ControllerId) {
+        self.reset(id);
+        let outbox = &mut self.controller(id).outbox;
+        outbox.hung = None;
+        outbox.packets.clear();
+    }
+
+    /// Whether a controller takes no notice of a packet of its host.
+    pub(super) fn is_deaf_to(&mut self, id: ControllerId, packet: &HciPacket) -> bool {
+        let Some(hang) = &mut self.controller(id).outbox.hung else { return false };
+        let is_reset = Reset {}.to_packet().is_ok_and(|reset| reset == *packet);
+        if !is_reset {
+            return true;
+        }
+        if hang.deaf_to == 0 {
+            self.reset(id);
+            self.controller(id).outbox.hung = None;
+            return false;
+        }
+        hang.deaf_to -= 1;
+        true
+    }
 }
 
 /// A host that takes nothing loses advertising reports beyond this many packets, as with a real controller.
@@ -37,7 +84,7 @@ const CROWDED: usize = 4096;
 
 impl Outbox {
     pub(super) fn new(plan: FaultPlan) -> Self {
-        Self { packets: VecDeque::new(), dice: Dice::new(plan.seed), plan }
+        Self { packets: VecDeque::new(), dice: Dice::new(plan.seed), plan, hung: None }
     }
 
     pub(super) fn set_plan(&mut self, plan: FaultPlan) {
@@ -54,7 +101,7 @@ impl Outbox {
     }
 
     pub(super) fn push(&mut self, mut packet: HciPacket) {
-        if self.dice.chance(self.plan.drop) {
+        if self.hung.is_some() || self.dice.chance(self.plan.drop) {
             return;
         }
         if self.dice.chance(self.plan.truncate) {

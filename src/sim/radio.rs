@@ -84,6 +84,9 @@ impl Radio {
     /// When `from` belongs to another radio.
     pub fn handle_packet(&mut self, now: Instant, from: ControllerId, packet: HciPacket) {
         self.handle_timeout(now);
+        if self.is_deaf_to(from, &packet) {
+            return;
+        }
         match packet.indicator() {
             PacketIndicator::Command => {
                 if let [_, low, high, _, parameters @ ..] = packet.as_slice() {
