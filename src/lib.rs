@@ -117,7 +117,7 @@ pub use gap::report::Report;
 pub use gap::scan::{Duplicates, ScanOptions, ScanPhys};
 pub use gatt::{Characteristic, Descriptor, Service, Services};
 pub use hci::{ErrorCode, Phy};
-pub use host::{LinkTiming, ParameterPolicy, Sighting};
+pub use host::{Fault, LinkTiming, ParameterPolicy, Recovery, Rung, Sighting};
 pub use time::Instant;
 
 /// The program in the README is one that compiles and runs.

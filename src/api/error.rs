@@ -236,6 +236,10 @@ impl Error {
                 let command = Some(command);
                 Self::Controller { operation, command, status: None, source: error, firmware: None }
             }
+            OpError::ControllerFailed { ref fault, .. } => {
+                let command = fault.command();
+                Self::Controller { operation, command, status: None, source: error, firmware: None }
+            }
             source => Self::Controller { operation, command: None, status: None, source, firmware: None },
         }
     }

@@ -307,7 +307,7 @@ impl Task {
                     }
                 }
                 Event::Failed(error) => return Err(Failure::Op(error)),
-                Event::Phy { .. } | Event::HardwareError(_) | Event::Unknown(_) => {}
+                Event::Phy { .. } | Event::Fault { .. } | Event::Unknown(_) => {}
             }
         }
         Ok(answered)

@@ -317,6 +317,16 @@ impl<K: Copy + PartialEq> Connector<K> {
         self.end(how)
     }
 
+    /// Ends the attempt that is being given up without the controller's word.
+    pub(crate) fn end_cancelled(&mut self) -> Option<Ended<K>> {
+        let current = self.current.as_ref()?;
+        match (current.abandoned, current.state) {
+            (true, _) => self.end(How::Cancelled),
+            (false, State::Cancelling) => self.end(How::TimedOut),
+            (false, _) => None,
+        }
+    }
+
     /// Everything that waits or is in progress, for the end of the session.
     pub(crate) fn clear(&mut self) -> impl Iterator<Item = Attempt<K>> + use<K> {
         self.current

@@ -205,6 +205,15 @@ impl Scanner {
         (self.lost_extended, self.lost_coded) = (false, false);
     }
 
+    /// Ends the subscriptions for which the controller was just about to scan, and gives their keys; the others stay.
+    /// For a command that it did not answer, before [`on_reset`](Self::on_reset).
+    pub fn end_unserved(&mut self) -> Vec<u64> {
+        let unserved = self.subscriptions.iter().filter(|(_, subscription)| !subscription.started);
+        let keys = unserved.map(|(key, _)| *key).collect();
+        self.subscriptions.retain(|_, subscription| subscription.started);
+        keys
+    }
+
     /// Whether the controller scans, or may do so by the time it answers.
     pub fn is_scanning(&self) -> bool {
         self.scanning().is_some()

@@ -1,5 +1,6 @@
 //! What a host is told at its birth.
 
+use super::Recovery;
 use crate::BdAddr;
 use crate::gap::connect::ConnectionParameters;
 use crate::hci::ParameterUnits;
@@ -28,6 +29,7 @@ pub struct HostConfig {
     pub(super) legacy_only: bool,
     pub(super) command_timeout: Duration,
     pub(super) parameter_policy: ParameterPolicy,
+    pub(super) recovery: Recovery,
 }
 
 impl HostConfig {
@@ -41,6 +43,7 @@ impl HostConfig {
             legacy_only: false,
             command_timeout: Duration::from_secs(2),
             parameter_policy: ParameterPolicy::default(),
+            recovery: Recovery::default(),
         }
     }
 
@@ -80,6 +83,13 @@ impl HostConfig {
     /// What to answer when a peer asks for other connection parameters.
     pub fn parameter_policy(mut self, policy: ParameterPolicy) -> Self {
         self.parameter_policy = policy;
+        self
+    }
+
+    /// How far to go to bring back a controller that fails; by default as far as the host can by itself, which is
+    /// [`Recovery::Reset`]. Beyond that, whoever drives it is asked by [`Event::Fault`](super::Event::Fault).
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = recovery;
         self
     }
 }

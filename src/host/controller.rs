@@ -2,7 +2,7 @@
 
 use super::link::Link;
 use super::phase::{Phase, Wait};
-use super::{Event, Host, LinkTiming, OpError, OpId, Output, Owner, Sighting, State};
+use super::{Event, Host, LinkTiming, OpError, OpId, Output, Owner, Sighting};
 use crate::Instant;
 use crate::codec::front;
 use crate::gap::connect::{Attempt, Ended, FAILED_TO_BE_ESTABLISHED, How};
@@ -10,7 +10,7 @@ use crate::gap::scan::{Outcome, ScanFailure, SupportLost};
 use crate::gatt::procedure::ExchangeMtu;
 use crate::hci::command::{self, HciCommand, LeReadPhyReturn, ReadRssiReturn};
 use crate::hci::event::{self, LeConnectionComplete, LeMeta};
-use crate::hci::{ConnectionHandle, ErrorCode, LeEvent, LeFeatures, Next, Opcode, ParameterUnits, Role};
+use crate::hci::{ConnectionHandle, ErrorCode, LeEvent, LeFeatures, Opcode, ParameterUnits, Role};
 use crate::transports::HciPacket;
 use bytes::Bytes;
 
@@ -31,11 +31,13 @@ impl Host {
             crate::hci::Event::CommandComplete(e) => {
                 let parameters = e.return_parameters.0;
                 if let Some(owner) = self.commands.on_answer(e.command_opcode, e.num_hci_command_packets) {
+                    self.note_answer(&owner, e.command_opcode, parameters.first().copied());
                     self.on_answer(now, owner, e.command_opcode, Some(parameters));
                 }
             }
             crate::hci::Event::CommandStatus(e) => {
                 if let Some(owner) = self.commands.on_answer(e.command_opcode, e.num_hci_command_packets) {
+                    self.note_answer(&owner, e.command_opcode, Some(e.status.0));
                     self.on_answer(now, owner, e.command_opcode, Some(&[e.status.0]));
                 }
             }
@@ -61,7 +63,7 @@ impl Host {
                 let result = e.status.ok().map(|()| version);
                 self.answer_wait(e.connection_handle, Wait::Version, result);
             }
-            crate::hci::Event::HardwareError(e) => self.on_hardware_error(e.hardware_code),
+            crate::hci::Event::HardwareError(e) => self.on_hardware_error(now, e.hardware_code),
             crate::hci::Event::DataBufferOverflow(_) => {
                 tracing::warn!("the controller lost data: its buffers overflowed")
             }
@@ -163,7 +165,7 @@ impl Host {
     pub(super) fn on_answer(&mut self, now: Instant, owner: Owner, opcode: Opcode, answer: Option<&[u8]>) {
         let status = answer.and_then(|octets| octets.first()).map(|&status| ErrorCode(status));
         match owner {
-            Owner::Init => self.on_init_answer(answer),
+            Owner::Init => self.on_init_answer(now, answer),
             Owner::Scan => self.on_scan_answer(opcode, status),
             Owner::Connect => self.on_connect_answer(now, opcode, status),
             Owner::Link(handle, op, wait) => {
@@ -207,30 +209,6 @@ impl Host {
                 if let Some(status) = status.filter(|status| !status.is_success()) {
                     tracing::debug!(%opcode, %status, "refused");
                 }
-            }
-        }
-    }
-
-    fn on_init_answer(&mut self, answer: Option<&[u8]>) {
-        let State::Initializing(initialization) = &mut self.state else { return };
-        match initialization.on_answer(answer) {
-            Ok(Next::Send(packet)) => self.commands.push(Owner::Init, packet),
-            Ok(Next::Done(info)) => {
-                tracing::debug!(?info, "controller ready");
-                self.acl.configure(info.acl_length, info.acl_count);
-                self.info = Some(info.clone());
-                self.state = State::Ready;
-                self.events.push_back(Event::Ready(Box::new(info)));
-            }
-            Err(error) => {
-                let error = OpError::from(error);
-                // Scans that were to go on after a reset.
-                for op in std::mem::take(&mut self.scans) {
-                    self.scanner.unsubscribe(op.0);
-                    self.done(op, Err(error.clone()));
-                }
-                self.state = State::Failed(error.clone());
-                self.events.push_back(Event::Failed(error));
             }
         }
     }
@@ -399,41 +377,7 @@ impl Host {
         self.done(op, result.map_err(|status| OpError::Controller { command: wait.opcode(), status }));
     }
 
-    /// The controller reported a fault: everything in progress fails, and it is initialised anew.
-    fn on_hardware_error(&mut self, code: u8) {
-        if let State::Initializing(_) = self.state {
-            // Some controllers report one for whatever comes before a reset; the reset is on its way.
-            tracing::warn!(code, "hardware error while initialising");
-            return;
-        }
-        tracing::error!(code, "hardware error; resetting the controller");
-        let error = OpError::HardwareError(code);
-        self.events.push_back(Event::HardwareError(code));
-        let owners: Vec<_> = self.commands.clear().collect();
-        for (owner, _) in owners {
-            if let Owner::Link(_, op, _) | Owner::User(op) = owner {
-                self.done(op, Err(error.clone()));
-            }
-        }
-        let attempts: Vec<_> = self.connector.clear().collect();
-        for attempt in attempts {
-            self.done(attempt.key, Err(error.clone()));
-        }
-        // Scans go on when the controller is ready again.
-        self.scanner.on_reset();
-        self.assembler.clear();
-        let handles: Vec<_> = self.links.keys().copied().collect();
-        for handle in handles {
-            self.on_disconnected(handle, ErrorCode::HardwareFailure);
-        }
-        let retried: Vec<_> = self.connector.clear().collect();
-        for attempt in retried {
-            self.done(attempt.key, Err(error.clone()));
-        }
-        self.initialize();
-    }
-
-    fn silent(&self, command: Opcode) -> OpError {
+    pub(super) fn silent(&self, command: Opcode) -> OpError {
         OpError::ControllerSilent { command, after: self.config.command_timeout }
     }
 }

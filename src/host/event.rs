@@ -1,6 +1,6 @@
 //! What the host tells.
 
-use super::{ConnectionId, ConnectionInfo, LinkTiming, OpError, OpId, Output};
+use super::{ConnectionId, ConnectionInfo, Fault, LinkTiming, OpError, OpId, Output, Rung};
 use crate::gap::device_table::Device;
 use crate::gap::report::Report;
 use crate::hci::{ControllerInfo, ErrorCode, Phy};
@@ -87,8 +87,18 @@ pub enum Event {
     },
     /// An event that is not in the tables, a vendor's for example.
     Unknown(HciPacket),
-    /// The controller reported a fault; everything in progress has failed and it is being reset.
-    HardwareError(u8),
-    /// The controller cannot be used.
+    /// The controller has failed, or the last rung has. Everything in progress but the scans that had begun fails
+    /// behind this event. [`Ready`](Self::Ready) follows, or this with the next rung, or [`Failed`](Self::Failed).
+    ///
+    /// [`Rung::Reset`] is the host's own business. Of the others the host knows nothing: close the transport, do what
+    /// the rung says, and tell the result by [`Host::handle_reopened`](super::Host::handle_reopened). Until then it
+    /// sends nothing and takes nothing.
+    Fault {
+        /// What is wrong.
+        fault: Fault,
+        /// What is done about it; `None` when nothing is left to try.
+        then: Option<Rung>,
+    },
+    /// The controller cannot be used, and nothing more is done about it.
     Failed(OpError),
 }

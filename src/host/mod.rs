@@ -7,12 +7,15 @@
 mod config;
 mod controller;
 mod event;
+mod ladder;
 mod link;
 mod phase;
+mod recovery;
 mod request;
 
 pub use config::{HostConfig, ParameterPolicy};
 pub use event::{Event, Sighting};
+pub use ladder::{Fault, Recovery, Rung};
 pub use request::{ConnectionId, ConnectionInfo, LinkTiming, OpError, OpId, Output, Request};
 
 use crate::gap::connect::{Attempt, Connector};
@@ -23,10 +26,11 @@ use crate::hci::acl_flow::AclFlow;
 use crate::hci::command::{self, HciCommand};
 use crate::hci::command_flow::CommandFlow;
 use crate::hci::{
-    ConnectionHandle, ControllerInfo, ErrorCode, Initialization, OwnAddressType, ParameterUnits,
+    ConnectionHandle, ControllerInfo, ErrorCode, Initialization, Opcode, OwnAddressType, ParameterUnits,
 };
 use crate::transports::{HciPacket, PacketIndicator};
 use crate::{BdAddr, Instant};
+use ladder::Ladder;
 use link::{Link, Out};
 use phase::{Due, Phase, Wait};
 use rand_chacha::ChaCha20Rng;
@@ -59,13 +63,24 @@ pub struct Host {
     next_op: u64,
     next_connection: u32,
     random_address: BdAddr,
+    ladder: Ladder,
+    /// Commands in a row that were not answered although nobody minded.
+    unanswered: usize,
+    /// Extended commands that the controller has answered: its silence to one of them is no sign of not having it.
+    known_extended: BTreeSet<Opcode>,
 }
 
 /// Whether the controller can be worked with.
 #[derive(Debug)]
 enum State {
-    Initializing(Initialization),
+    Initializing {
+        initialization: Initialization,
+        /// A rung of the ladder, not the beginning of the session.
+        again: bool,
+    },
     Ready,
+    /// Its transport is being opened again.
+    Away,
     Failed(OpError),
 }
 
@@ -121,9 +136,12 @@ impl Host {
             next_op: 1,
             next_connection: 1,
             random_address: config.random_address.unwrap_or(BdAddr(octets)),
+            ladder: Ladder::new(config.recovery),
+            unanswered: 0,
+            known_extended: BTreeSet::new(),
             config,
         };
-        host.initialize();
+        host.initialize(false);
         host.pump(now);
         host
     }
@@ -140,6 +158,10 @@ impl Host {
 
     /// Takes a packet from the controller. Whatever it says, this does not fail.
     pub fn handle_packet(&mut self, now: Instant, packet: HciPacket) {
+        if let State::Away = self.state {
+            tracing::debug!("a packet from before");
+            return;
+        }
         match packet.indicator() {
             PacketIndicator::Event => self.handle_event(now, &packet),
             PacketIndicator::AclData => self.handle_acl(now, &packet),
@@ -152,7 +174,11 @@ impl Host {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((owner, opcode)) = self.commands.on_timeout(now) {
             tracing::warn!(%opcode, "not answered");
-            self.on_answer(now, owner, opcode, None);
+            if self.bears_silence(&owner, opcode) {
+                self.on_answer(now, owner, opcode, None);
+            } else {
+                self.on_silence(now, owner, opcode);
+            }
         }
         if let Some(ended) = self.connector.on_timeout(now) {
             self.on_attempt_ended(now, ended, None);
@@ -176,13 +202,18 @@ impl Host {
         self.pump(now);
     }
 
-    /// Begins a request. Its end is an [`Event::OpDone`] with the number returned here.
+    /// Begins a request. Its end is an [`Event::OpDone`] with the number returned here. Scans and connections that are
+    /// asked for while the controller is being initialised wait for it.
     pub fn submit(&mut self, now: Instant, request: impl Into<Request>) -> OpId {
         let op = OpId(self.next_op);
         self.next_op += 1;
         let begun = match &self.state {
             State::Ready => self.begin(now, op, request.into()),
-            State::Initializing(_) => Err(OpError::NotReady),
+            State::Initializing { .. } | State::Away => match request.into() {
+                // What is for the controller as it is now cannot wait; links there are none.
+                Request::Command { .. } => Err(OpError::NotReady),
+                request => self.begin(now, op, request),
+            },
             State::Failed(error) => Err(error.clone()),
         };
         if let Err(error) = begun {
@@ -258,10 +289,10 @@ impl Host {
         self.transmit.is_empty() && self.links.is_empty() && controller_idle
     }
 
-    fn initialize(&mut self) {
+    fn initialize(&mut self, again: bool) {
         let mut initialization = Initialization::new(self.random_address, self.config.legacy_only);
         self.commands.push(Owner::Init, initialization.start());
-        self.state = State::Initializing(initialization);
+        self.state = State::Initializing { initialization, again };
     }
 
     fn begin(&mut self, now: Instant, op: OpId, request: Request) -> Result<(), OpError> {

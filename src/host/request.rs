@@ -1,5 +1,6 @@
 //! What a user may ask of the host, and what comes of it.
 
+use super::ladder::{Fault, Rung, outlook};
 use crate::gap::connect::{ConnectOptions, ConnectionParameters};
 use crate::gap::scan::ScanOptions;
 use crate::gatt::GattError;
@@ -201,7 +202,7 @@ pub enum OpError {
         /// What it said.
         status: ErrorCode,
     },
-    /// The controller did not answer.
+    /// The controller did not answer, and goes on.
     #[error("the controller did not answer {command} within {after:?}")]
     ControllerSilent {
         /// What it was told.
@@ -253,9 +254,14 @@ pub enum OpError {
     /// An argument that the specification does not allow.
     #[error("{0}")]
     Invalid(&'static str),
-    /// The controller reported a fault and was reset.
-    #[error("the controller reported hardware error 0x{0:02X} and was reset")]
-    HardwareError(u8),
+    /// The controller failed, and everything in progress with it.
+    #[error("{fault}; {}", outlook(*then))]
+    ControllerFailed {
+        /// What is wrong with it.
+        fault: Fault,
+        /// What is being done about it; `None` when nothing is left to try, and the session is over.
+        then: Option<Rung>,
+    },
     /// The controller is not initialised yet.
     #[error("the controller is not ready")]
     NotReady,

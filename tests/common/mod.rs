@@ -9,7 +9,8 @@ mod script;
 pub use pair::{Blame, Pair, config, connect, each_seed, gatt};
 pub use script::{PEER, Script};
 
-use baretooth::host::{Event, OpError, OpId, Output};
+use baretooth::hci::Opcode;
+use baretooth::host::{Event, Fault, OpError, OpId, Output, Rung};
 use baretooth::{Address, BdAddr};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,6 +27,17 @@ pub const fn seconds(n: u64) -> Duration {
 pub const fn address(n: u16) -> Address {
     let [low, high] = n.to_le_bytes();
     Address::random(BdAddr([low, high, 0, 0, 0, 0xC0]))
+}
+
+/// The controller reported a fault.
+pub fn hardware_error(code: u8, then: Option<Rung>) -> OpError {
+    OpError::ControllerFailed { fault: Fault::Hardware(code), then }
+}
+
+/// The controller did not answer a command within the usual time.
+pub fn silent(command: u16, then: Option<Rung>) -> OpError {
+    let fault = Fault::Silent { command: Opcode(command), after: seconds(2) };
+    OpError::ControllerFailed { fault, then }
 }
 
 /// Everything a host has told: each event once, and the result of each request.

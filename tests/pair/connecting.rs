@@ -5,7 +5,7 @@ use baretooth::gap::connect::{ConnectOptions, ConnectionParameters};
 use baretooth::gap::scan::{Duplicates, ScanOptions};
 use baretooth::gatt::procedure::{Discover, Read};
 use baretooth::hci::{ErrorCode, Opcode, Phy};
-use baretooth::host::{ConnectionId, Event, OpError, Output, ParameterPolicy, Request};
+use baretooth::host::{ConnectionId, Event, OpError, Output, ParameterPolicy, Request, Rung};
 use baretooth::l2cap::signaling::{ConnectionParameterUpdateReq, ParameterUpdateResult};
 use baretooth::sim::{ConnectFailure, ControllerOptions, Device, DeviceId, RadioOptions, demo};
 
@@ -142,7 +142,7 @@ fn a_hardware_error_fails_everybody_and_scanning_goes_on_after_the_reset() {
         pair.run(ms(50));
         let controller = pair.controller;
         pair.room(|radio| radio.hardware_error(controller, 0x2A));
-        let failed = OpError::HardwareError(0x2A);
+        let failed = hardware_error(0x2A, Some(Rung::Reset));
         assert_eq!(pair.done(connect), Err(failed));
         assert_eq!(pair.done(read), Err(OpError::Disconnected { reason: ErrorCode::HardwareFailure }));
         assert_eq!(pair.disconnections(), [(connection, ErrorCode::HardwareFailure)]);

@@ -4,7 +4,7 @@ use crate::common::*;
 use baretooth::gap::scan::ScanOptions;
 use baretooth::gatt::procedure::{Discover, Read};
 use baretooth::hci::{InitError, Opcode};
-use baretooth::host::{Event, OpError, Request};
+use baretooth::host::{Event, OpError, Request, Rung};
 use baretooth::sim::{ControllerOptions, RadioOptions, demo};
 
 /// Scan, connect, discover, read: the main job.
@@ -84,7 +84,7 @@ fn a_controller_that_is_silent_about_extended_commands_is_used_in_the_legacy_way
 
 #[test]
 fn a_command_that_is_never_answered_fails_its_request_within_two_seconds() {
-    let silent = |opcode| Err(OpError::ControllerSilent { command: Opcode(opcode), after: seconds(2) });
+    let silent = |opcode| Err(silent(opcode, Some(Rung::Reset)));
     // LE Set Scan Parameters, LE Set Scan Enable.
     for opcode in [0x200B, 0x200C] {
         let options = ControllerOptions { mute: vec![Opcode(opcode)], ..ControllerOptions::legacy() };

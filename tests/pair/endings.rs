@@ -157,6 +157,7 @@ fn a_scan_ends_with_the_controller_that_does_not_come_back_from_a_hardware_error
     script.answers = false;
     script.event(0x10, &[0x2A]);
     script.run(seconds(10));
-    assert_eq!(script.result(scan), Err(OpError::Init(InitError::Silent(Opcode(0x0C03)))));
+    let fault = InitError::Silent(Opcode(0x0C03)).into();
+    assert_eq!(script.result(scan), Err(OpError::ControllerFailed { fault, then: None }));
     assert!(matches!(script.told.events.last(), Some(Event::Failed(_))));
 }

@@ -10,4 +10,5 @@ mod controllers;
 mod endings;
 mod gatt;
 mod many;
+mod recovery;
 mod scanning;
