@@ -1,20 +1,22 @@
 //! One controller in use.
 
+use super::opening::{ByName, open};
+use super::recoveries::Recoveries;
 use super::{Error, Peer};
 use crate::capture::{Format, UnknownFormat};
-use crate::driver::{self, Destination, Failure, Message, Shared, Tap};
+use crate::driver::{self, Destination, Failure, Message, NoSource, Session, Shared, Source, Tap};
 use crate::gap::connect::ConnectOptions;
 use crate::hci::{ControllerInfo, Opcode};
-use crate::host::{Host, HostConfig, Output, ParameterPolicy, Request};
+use crate::host::{Host, HostConfig, Output, ParameterPolicy, Recovery, Request};
 use crate::replay::ReplayTransport;
-use crate::transports::{AdapterSpec, AnyTransport, OpenOptions, Transport, TransportError};
+use crate::transports::{AdapterSpec, OpenOptions, Transport, TransportError};
 use crate::{Address, BdAddr, Instant};
 use bytes::Bytes;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// A controller that is initialised and ready. Cheap to clone; all clones are the same adapter.
 ///
@@ -45,6 +47,7 @@ pub struct AdapterBuilder {
     legacy_only: bool,
     parameter_policy: ParameterPolicy,
     open_options: OpenOptions,
+    recovery: Option<Recovery>,
 }
 
 impl Adapter {
@@ -231,6 +234,21 @@ impl AdapterBuilder {
         self
     }
 
+    /// How far to go to bring back a controller that fell silent or reported a fault, see [`Recovery`]; by default
+    /// [`Recovery::Reopen`]. A transport that the program opened itself can only be reset, see
+    /// [`open_source`](Self::open_source); a controller that fails while it is being opened is not brought back, and
+    /// neither is one that is lost, unplugged for example.
+    ///
+    /// Everything that waits when a controller fails ends with an error that says what is wrong and what is being done
+    /// about it, and all links go down with [`ErrorCode::HardwareFailure`](crate::ErrorCode::HardwareFailure). Scans go
+    /// on afterwards; scans and connections asked for meanwhile wait.
+    /// When nothing helps, or the controller fails more often than three times a minute, the session ends, and
+    /// [`Adapter::closed`] says why.
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = Some(recovery);
+        self
+    }
+
     /// Opens an adapter by its name; see [`Adapter::open`].
     ///
     /// # Errors
@@ -253,8 +271,9 @@ impl AdapterBuilder {
                 self.open_replay(ReplayTransport::open(path).map_err(failed)?).await
             }
             _ => {
-                let transport = open(&spec, self.open_options).await?;
-                self.open_with(transport).await
+                let options = self.open_options;
+                let transport = open(&spec, options).await?;
+                self.start(transport, ByName { spec, options }).await
             }
         }
     }
@@ -287,7 +306,28 @@ impl AdapterBuilder {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub async fn open_with(mut self, transport: impl Transport) -> Result<Adapter, Error> {
+    pub async fn open_with(self, transport: impl Transport) -> Result<Adapter, Error> {
+        self.start(transport, NoSource::new()).await
+    }
+
+    /// Opens whatever a source opens, and opens it again when the controller fails.
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with), and those of the source as [`Error::Transport`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the transport.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn open_source(self, mut source: impl Source) -> Result<Adapter, Error> {
+        let operation = || "opening the adapter".to_owned();
+        let opened = source.open(false).await;
+        let transport = opened.map_err(|source| Error::Transport { operation: operation(), source })?;
+        self.start(transport, source).await
+    }
+
+    async fn start<S: Source>(mut self, transport: S::Transport, source: S) -> Result<Adapter, Error> {
         let capture_failure = Arc::new(OnceLock::new());
         let tap = match self.capture.take() {
             Some(to) => {
@@ -301,7 +341,8 @@ impl AdapterBuilder {
         let operation = format!("opening {description}");
         let mut config = HostConfig::new(self.seed_octets(&operation)?)
             .legacy_only(self.legacy_only)
-            .parameter_policy(self.parameter_policy);
+            .parameter_policy(self.parameter_policy)
+            .recovery(self.recovery.unwrap_or(Recovery::Reopen).min(source.limit()));
         if let Some(mtu) = self.mtu {
             config = config.mtu(mtu);
         }
@@ -313,12 +354,14 @@ impl AdapterBuilder {
         let (started, ready) = oneshot::channel();
         let (ended, end) = watch::channel(None);
         let (links, up) = watch::channel(Vec::new());
+        let (recoveries, steps) = broadcast::channel(Recoveries::CAPACITY);
+        let session = Session { started, ended, links, recoveries };
         // The one place where the library starts a task.
         #[allow(clippy::disallowed_methods)]
-        tokio::spawn(driver::run(transport, host, tap, inbox, started, ended, links));
+        tokio::spawn(driver::run(transport, source, host, tap, inbox, session));
         let controller = ready.await.unwrap_or(Err(Failure::Closed));
         let controller = controller.map_err(|failure| Error::of_opening(&description, failure))?;
-        let shared = Shared::new(messages, controller, description, end, up, capture_failure);
+        let shared = Shared::new(messages, controller, description, end, up, steps, capture_failure);
         Ok(Adapter { shared: Arc::new(shared) })
     }
 
@@ -344,23 +387,3 @@ impl AdapterBuilder {
         now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
     }
 }
-
-async fn open(spec: &AdapterSpec, options: OpenOptions) -> Result<AnyTransport, Error> {
-    let operation = || format!("opening {spec}");
-    let opened = match spec {
-        AdapterSpec::Tcp { .. } => {
-            let opening = tokio::time::timeout(TCP_CONNECT_WITHIN, options.open(spec)).await;
-            opening.map_err(|_| Error::Timeout {
-                operation: operation(),
-                cause: "the host did not answer",
-                after: TCP_CONNECT_WITHIN,
-            })?
-        }
-        // A server waits for its host as long as it takes; the others answer at once.
-        _ => options.open(spec).await,
-    };
-    opened.map_err(|source| Error::Transport { operation: operation(), source })
-}
-
-/// The system's own limit is minutes.
-const TCP_CONNECT_WITHIN: Duration = Duration::from_secs(10);

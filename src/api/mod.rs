@@ -2,12 +2,16 @@
 
 mod adapter;
 mod error;
+mod opening;
 mod peer;
+mod recoveries;
 mod scan;
 mod subscribe;
 
+pub use crate::driver::{RecoveryEvent, Source};
 pub use adapter::{Adapter, AdapterBuilder};
 pub use error::{Error, ErrorKind};
 pub use peer::{Attribute, Peer, RemoteVersion};
+pub use recoveries::Recoveries;
 pub use scan::Scan;
 pub use subscribe::{Notification, Notifications, SubscribeOptions};

@@ -2,22 +2,25 @@
 //! brings answers to whoever waits for them. Public handles only send messages to it.
 
 mod routes;
+mod source;
 mod tap;
 mod task;
 mod timer;
 
 pub(crate) use routes::{Delivery, Received, ScanReader};
+pub(crate) use source::NoSource;
+pub use source::Source;
 pub(crate) use tap::{CaptureError, Destination, Tap};
-pub(crate) use task::run;
+pub(crate) use task::{Session, run};
 
 use crate::Address;
 use crate::gap::scan::ScanOptions;
 use crate::hci::{ControllerInfo, ErrorCode};
-use crate::host::{ConnectionId, ConnectionInfo, OpError, Output, Request};
+use crate::host::{ConnectionId, ConnectionInfo, Fault, OpError, Output, Request, Rung};
 use crate::transports::TransportError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// Names a request before the host has numbered it, so that it can be cancelled from the first moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +65,21 @@ pub(crate) enum Failure {
     Closed,
 }
 
+/// A step on the way of a controller that has failed; see [`Adapter::recoveries`](crate::Adapter::recoveries).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecoveryEvent {
+    /// It has failed, or the last rung has.
+    Failed {
+        /// What is wrong.
+        fault: Fault,
+        /// What is being done about it; `None` when nothing is left to try, and the session ends.
+        then: Option<Rung>,
+    },
+    /// It is initialised anew and ready.
+    Recovered,
+}
+
 /// What handles share with the task.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -74,6 +92,7 @@ pub(crate) struct Shared {
     pub(crate) ended: watch::Receiver<Option<Failure>>,
     /// Links that are up.
     pub(crate) links: watch::Receiver<Vec<Arc<LinkState>>>,
+    pub(crate) recoveries: broadcast::Receiver<RecoveryEvent>,
     /// Why the capture ended before the session.
     pub(crate) capture_failure: Arc<OnceLock<CaptureError>>,
 }
@@ -118,10 +137,11 @@ impl Shared {
         description: String,
         ended: watch::Receiver<Option<Failure>>,
         links: watch::Receiver<Vec<Arc<LinkState>>>,
+        recoveries: broadcast::Receiver<RecoveryEvent>,
         capture_failure: Arc<OnceLock<CaptureError>>,
     ) -> Self {
         let next_ticket = AtomicU64::new(1);
-        Self { messages, next_ticket, controller, description, ended, links, capture_failure }
+        Self { messages, next_ticket, controller, description, ended, links, recoveries, capture_failure }
     }
 
     pub(crate) fn ticket(&self) -> Ticket {

@@ -7,13 +7,15 @@
 
 use super::routes::{Readers, Requests, Waiter};
 use super::timer::Timer;
-use super::{Failure, LinkState, Message, Tap, Ticket};
+use super::{Failure, LinkState, Message, RecoveryEvent, Source, Tap, Ticket};
 use crate::Instant;
 use crate::capture::Direction;
 use crate::gatt::procedure::Unsubscribe;
 use crate::hci::{ControllerInfo, ErrorCode};
-use crate::host::{ConnectionId, ConnectionInfo, Event, Host, OpError, OpId, Output, Request, Sighting};
-use crate::transports::{HciPacket, SendQueue, Transport, TransportRx, TransportTx};
+use crate::host::{
+    ConnectionId, ConnectionInfo, Event, Fault, Host, OpError, OpId, Output, Request, Rung, Sighting,
+};
+use crate::transports::{HciPacket, SendQueue, Transport, TransportError, TransportRx, TransportTx};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// Packets, or messages, of one turn.
 const BATCH: usize = 64;
@@ -33,20 +35,30 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// How long the controller has to end links and scans when the adapter is closed.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long an adapter has to be there again when it was closed or its port was reset, and how often that is tried.
+const REOPEN_WITHIN: Duration = Duration::from_secs(5);
+const REOPEN_PAUSE: Duration = Duration::from_millis(500);
+
 /// Told once, when the controller is ready or cannot be used.
 pub(crate) type Started = oneshot::Sender<Result<ControllerInfo, Failure>>;
 
-/// Runs a session to its end.
-pub(crate) async fn run(
-    transport: impl Transport,
+/// Where the task tells how the session goes.
+pub(crate) struct Session {
+    pub(crate) started: Started,
+    pub(crate) ended: watch::Sender<Option<Failure>>,
+    pub(crate) links: watch::Sender<Vec<Arc<LinkState>>>,
+    pub(crate) recoveries: broadcast::Sender<RecoveryEvent>,
+}
+
+/// Runs a session to its end. `source` opens the transport again when the controller behind it fails.
+pub(crate) async fn run<S: Source>(
+    mut transport: S::Transport,
+    mut source: S,
     host: Host,
     tap: Option<Tap>,
     messages: mpsc::UnboundedReceiver<Message>,
-    started: Started,
-    ended: watch::Sender<Option<Failure>>,
-    links: watch::Sender<Vec<Arc<LinkState>>>,
+    Session { started, ended, links, recoveries }: Session,
 ) {
-    let (mut rx, mut tx) = transport.split();
     let mut task = Task {
         host,
         tap,
@@ -57,12 +69,26 @@ pub(crate) async fn run(
         made: BTreeMap::new(),
         links,
         started: Some(started),
+        recoveries,
+        failed: false,
+        reopen: None,
+        not_opened: None,
         closing: None,
     };
     let mut messages = Some(messages);
-    let failure = task.run(&mut rx, &mut tx, &mut messages).await;
-    // The transport first: whoever is told that this is over may open it again at once.
-    drop((rx, tx));
+    let failure = loop {
+        let (mut rx, mut tx) = transport.split();
+        let over = task.run(&mut rx, &mut tx, &mut messages).await;
+        // The transport first: whoever is told that this is over may open it again at once.
+        drop((rx, tx));
+        match over {
+            Some(failure) => break failure,
+            None => match task.reopen(&mut source, &mut messages).await {
+                Ok(opened) => transport = opened,
+                Err(failure) => break failure,
+            },
+        }
+    };
     ended.send_replace(Some(failure.clone()));
     task.end(&failure);
 }
@@ -78,6 +104,13 @@ struct Task {
     made: BTreeMap<Ticket, ConnectionId>,
     links: watch::Sender<Vec<Arc<LinkState>>>,
     started: Option<Started>,
+    recoveries: broadcast::Sender<RecoveryEvent>,
+    /// The controller is being brought back.
+    failed: bool,
+    /// The rung that the host has asked for.
+    reopen: Option<Rung>,
+    /// Why the last of them did not succeed.
+    not_opened: Option<TransportError>,
     closing: Option<Closing>,
 }
 
@@ -91,12 +124,13 @@ struct Closing {
 type Messages = Option<mpsc::UnboundedReceiver<Message>>;
 
 impl Task {
+    /// Serves one transport to the end of the session, or, with `None`, until it has to be opened again.
     async fn run(
         &mut self,
         rx: &mut impl TransportRx,
         tx: &mut impl TransportTx,
         messages: &mut Messages,
-    ) -> Failure {
+    ) -> Option<Failure> {
         let mut queue = SendQueue::default();
         let mut timer = Timer::default();
         // Turns in which packets have waited for more to go with them.
@@ -104,8 +138,11 @@ impl Task {
         loop {
             let answered = match self.bring_events().await {
                 Ok(answered) => answered,
-                Err(failure) => return failure,
+                Err(failure) => return Some(failure),
             };
+            if self.reopen.is_some() {
+                return None;
+            }
             let now = self.now();
             self.collect(now, &mut queue);
             if let Some(tap) = &mut self.tap {
@@ -114,7 +151,7 @@ impl Task {
             if let Some(closing) = &self.closing
                 && (closing.deadline <= now || self.host.is_idle() && queue.is_empty())
             {
-                return Failure::Closed;
+                return Some(Failure::Closed);
             }
             if answered && !queue.is_empty() {
                 // Whoever writes one value after the other adds the next one now: one system call sends many.
@@ -131,42 +168,77 @@ impl Task {
                     }
                 }
                 message = next(messages), if messages.is_some() => {
-                    match message {
-                        Some(message) => {
-                            self.take_messages(message, messages);
-                            // Before what is received below: a replay of the capture sees what came of what.
-                            self.collect(self.now(), &mut queue);
-                        }
-                        None => {
-                            // Every handle is gone.
-                            *messages = None;
-                            self.close(None);
-                        }
-                    }
+                    self.hear(message, messages);
+                    // Before what is received below: a replay of the capture sees what came of what.
+                    self.collect(self.now(), &mut queue);
                     // However many messages come, the transport has its turn.
                     gathering += 1;
                     if gathering >= BATCH || queue.len() >= SendQueue::CAPACITY {
                         gathering = 0;
                         if let Some(Err(error)) = poll_once(tx.send(&mut queue)).await {
-                            return Failure::Transport(error);
+                            return Some(Failure::Transport(error));
                         }
                     }
                     match poll_once(rx.recv()).await {
                         Some(Ok(packet)) => self.take_packets(packet, rx),
-                        Some(Err(error)) => return Failure::Transport(error),
+                        Some(Err(error)) => return Some(Failure::Transport(error)),
                         None => {}
                     }
                 }
                 sent = tx.send(&mut queue), if !queue.is_empty() => {
                     gathering = 0;
                     if let Err(error) = sent {
-                        return Failure::Transport(error);
+                        return Some(Failure::Transport(error));
                     }
                 }
                 packet = rx.recv() => match packet {
                     Ok(packet) => self.take_packets(packet, rx),
-                    Err(error) => return Failure::Transport(error),
+                    Err(error) => return Some(Failure::Transport(error)),
                 },
+            }
+        }
+    }
+
+    /// Opens the transport again, by one rung after the other, and serves everybody meanwhile as far as that goes.
+    async fn reopen<S: Source>(
+        &mut self,
+        source: &mut S,
+        messages: &mut Messages,
+    ) -> Result<S::Transport, Failure> {
+        let mut timer = Timer::default();
+        loop {
+            let reset_port = self.reopen.take() == Some(Rung::ResetPort);
+            let mut opening = pin!(open_again(source, reset_port));
+            let opened = loop {
+                self.bring_events().await?;
+                if self.closing.is_some() {
+                    return Err(Failure::Closed);
+                }
+                let now = self.now();
+                if let Some(tap) = &mut self.tap {
+                    tap.on_timeout(now);
+                }
+                let deadline = self.deadline();
+                timer.set(self.clock, deadline);
+                tokio::select! {
+                    biased;
+                    () = timer.wait(), if deadline.is_some() => self.host.handle_timeout(self.now()),
+                    message = next(messages), if messages.is_some() => self.hear(message, messages),
+                    opened = &mut opening => break opened,
+                }
+            };
+            let now = self.now();
+            match opened {
+                Ok(transport) => {
+                    self.host.handle_reopened(now, Ok(()));
+                    return Ok(transport);
+                }
+                Err(error) => {
+                    self.host.handle_reopened(now, Err(error.to_string()));
+                    self.not_opened = Some(error);
+                    // The next rung, or the end.
+                    self.bring_events().await?;
+                }
             }
         }
     }
@@ -203,6 +275,17 @@ impl Task {
                 tap.record(now, Direction::Received, &packet);
             }
             self.host.handle_packet(now, packet);
+        }
+    }
+
+    fn hear(&mut self, message: Option<Message>, messages: &mut Messages) {
+        match message {
+            Some(message) => self.take_messages(message, messages),
+            None => {
+                // Every handle is gone.
+                *messages = None;
+                self.close(None);
+            }
         }
     }
 
@@ -305,9 +388,18 @@ impl Task {
                     if let Some(started) = self.started.take() {
                         let _ = started.send(Ok(*controller));
                     }
+                    if std::mem::take(&mut self.failed) {
+                        let _ = self.recoveries.send(RecoveryEvent::Recovered);
+                    }
                 }
-                Event::Failed(error) => return Err(Failure::Op(error)),
-                Event::Phy { .. } | Event::Fault { .. } | Event::Unknown(_) => {}
+                Event::Fault { fault, then } => {
+                    self.reopen = then.filter(|rung| *rung != Rung::Reset);
+                    self.failed = true;
+                    // Nobody may listen.
+                    let _ = self.recoveries.send(RecoveryEvent::Failed { fault, then });
+                }
+                Event::Failed(error) => return Err(self.failure(error)),
+                Event::Phy { .. } | Event::Unknown(_) => {}
             }
         }
         Ok(answered)
@@ -319,13 +411,23 @@ impl Task {
                 if let Ok(Output::Connected(info)) = &result {
                     self.made.insert(ticket, info.connection);
                 }
-                let _ = reply.send(result.map_err(Failure::Op));
+                let _ = reply.send(result.map_err(|error| self.failure(error)));
             }
             Some((_, Waiter::Scan(reader))) => {
                 let error = result.err().unwrap_or(OpError::Cancelled);
-                reader.fail(Failure::Op(error));
+                reader.fail(self.failure(error));
             }
             None => {}
+        }
+    }
+
+    /// What the host says of a transport that could not be opened, it has from here.
+    fn failure(&self, error: OpError) -> Failure {
+        match (&error, &self.not_opened) {
+            (OpError::ControllerFailed { fault: Fault::NotOpened(_), .. }, Some(why)) => {
+                Failure::Transport(why.clone())
+            }
+            _ => Failure::Op(error),
         }
     }
 
@@ -399,6 +501,37 @@ impl Task {
         for reply in self.closing.take().into_iter().flat_map(|closing| closing.replies) {
             let _ = reply.send(());
         }
+    }
+}
+
+/// Opens a transport again. What was just closed or reset may take a moment to be there.
+async fn open_again<S: Source>(source: &mut S, mut reset_port: bool) -> Result<S::Transport, TransportError> {
+    let deadline = tokio::time::Instant::now() + REOPEN_WITHIN;
+    loop {
+        let opening = tokio::time::timeout_at(deadline, source.open(reset_port));
+        let error = opening.await.unwrap_or_else(|_| Err(too_late()));
+        let error = match error {
+            Ok(transport) => return Ok(transport),
+            Err(error) => error,
+        };
+        let hopeless =
+            matches!(error, TransportError::Unsupported { .. } | TransportError::Permission { .. });
+        if hopeless || deadline <= tokio::time::Instant::now() + REOPEN_PAUSE {
+            return Err(error);
+        }
+        tracing::debug!(%error, "not opened yet");
+        // Whoever got as far as to miss it has reset it.
+        reset_port &= matches!(error, TransportError::Busy { .. });
+        tokio::time::sleep(REOPEN_PAUSE).await;
+    }
+}
+
+fn too_late() -> TransportError {
+    TransportError::Io {
+        operation: "opening",
+        object: "the adapter again".into(),
+        hint: "",
+        source: Arc::new(std::io::ErrorKind::TimedOut.into()),
     }
 }
 

@@ -7,6 +7,8 @@ mod connect;
 mod line;
 mod lost;
 mod notify;
+mod port;
+mod recovery;
 mod replay;
 mod scan;
 mod values;
