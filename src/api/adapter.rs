@@ -101,17 +101,24 @@ impl Adapter {
     /// # Cancel safety
     /// Dropping the future cancels the attempt at the controller, and ends a link that comes up all the same.
     pub async fn connect_with(&self, address: Address, options: ConnectOptions) -> Result<Peer, Error> {
+        let state = self.link_to(address, &options).await?;
+        Ok(Peer::new(self.shared.clone(), state, options))
+    }
+
+    /// Makes a link; whoever asks for it ends it too.
+    pub(super) async fn link_to(
+        &self,
+        address: Address,
+        options: &ConnectOptions,
+    ) -> Result<Arc<driver::LinkState>, Error> {
         let operation = || format!("connecting to {address}");
-        let request = Request::Connect { address, options };
+        let request = Request::Connect { address, options: options.clone() };
         match self.shared.submit(request).await.map_err(|failure| Error::of(operation(), failure))? {
             Output::Connected(info) => {
                 let links = self.shared.links.borrow();
                 let state = links.iter().find(|state| state.connection == info.connection);
-                match state {
-                    Some(state) => Ok(Peer::new(self.shared.clone(), state.clone())),
-                    // It went down before we looked.
-                    None => Ok(Peer::new(self.shared.clone(), Arc::new(driver::LinkState::gone(info)))),
-                }
+                // Without one it went down before we looked.
+                Ok(state.cloned().unwrap_or_else(|| Arc::new(driver::LinkState::gone(info))))
             }
             _ => Err(Error::of(operation(), Failure::Closed)),
         }
@@ -241,7 +248,8 @@ impl AdapterBuilder {
     ///
     /// Everything that waits when a controller fails ends with an error that says what is wrong and what is being done
     /// about it, and all links go down with [`ErrorCode::HardwareFailure`](crate::ErrorCode::HardwareFailure). Scans go
-    /// on afterwards; scans and connections asked for meanwhile wait.
+    /// on afterwards, and so do subscriptions that asked for it
+    /// ([`SubscribeOptions::resume`](crate::SubscribeOptions::resume)). Scans and connections asked for meanwhile wait.
     /// When nothing helps, or the controller fails more often than three times a minute, the session ends, and
     /// [`Adapter::closed`] says why.
     pub fn recovery(mut self, recovery: Recovery) -> Self {

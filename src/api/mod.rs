@@ -5,6 +5,7 @@ mod error;
 mod opening;
 mod peer;
 mod recoveries;
+mod resume;
 mod scan;
 mod subscribe;
 

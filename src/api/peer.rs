@@ -1,8 +1,8 @@
 //! One device to which there is a link.
 
-use super::{Error, Notifications, SubscribeOptions};
+use super::{Adapter, Error, Notifications, SubscribeOptions};
 use crate::driver::{Failure, LinkState, Message, Shared};
-use crate::gap::connect::ConnectionParameters;
+use crate::gap::connect::{ConnectOptions, ConnectionParameters};
 use crate::gatt::procedure::{
     AttributeValue, Discover, Outcome, Procedure, Read, ReadBlob, ReadByUuid, ReadMultiple,
     ReadMultipleVariable, Running, VariableValue, Write,
@@ -12,7 +12,7 @@ use crate::hci::{ErrorCode, LeFeatures, Phy};
 use crate::host::{LinkTiming, OpError, Output, Request};
 use crate::{Address, Uuid};
 use bytes::Bytes;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A device to which there is, or was, a link. Cheap to clone; all clones are the same link.
 ///
@@ -20,6 +20,11 @@ use std::sync::Arc;
 ///
 /// Requests on one link take turns, in the order in which they were made; those of different links do not wait for
 /// each other. Every operation that runs when the link goes down fails with [`Error::Disconnected`] and the reason.
+///
+/// A controller that fails takes its links with it: their reason is [`ErrorCode::HardwareFailure`]. It is brought back
+/// ([`AdapterBuilder::recovery`](super::AdapterBuilder::recovery)), its links are not; connect again, or have a
+/// subscription [resume](SubscribeOptions::resume). The peer hears nothing of it, and does not advertise before its
+/// supervision time-out, 5 s unless [`ConnectOptions::parameters`] says otherwise: leave an attempt to connect so long.
 #[derive(Clone, Debug)]
 pub struct Peer {
     link: Arc<Link>,
@@ -29,6 +34,11 @@ pub struct Peer {
 struct Link {
     shared: Arc<Shared>,
     state: Arc<LinkState>,
+    /// How it was made.
+    options: ConnectOptions,
+    /// The newest of the links that followed each other after failures of the controller; whoever makes the next one
+    /// holds the lock.
+    newest: Arc<tokio::sync::Mutex<Weak<Link>>>,
 }
 
 impl Drop for Link {
@@ -105,8 +115,38 @@ pub struct RemoteVersion {
 }
 
 impl Peer {
-    pub(super) fn new(shared: Arc<Shared>, state: Arc<LinkState>) -> Self {
-        Self { link: Arc::new(Link { shared, state }) }
+    pub(super) fn new(shared: Arc<Shared>, state: Arc<LinkState>, options: ConnectOptions) -> Self {
+        Self { link: Arc::new(Link { shared, state, options, newest: Arc::default() }) }
+    }
+
+    /// The same peer by the link that follows this one, which is down; it is made unless somebody has.
+    pub(super) async fn again(&self) -> Result<Self, Error> {
+        let Link { shared, state, options, newest } = &*self.link;
+        let mut newest = newest.lock().await;
+        if let Some(link) = newest.upgrade().filter(|link| link.state.down.borrow().is_none()) {
+            return Ok(Self { link });
+        }
+        let adapter = Adapter { shared: shared.clone() };
+        let state = adapter.link_to(state.peer, options).await?;
+        let (shared, options) = (shared.clone(), options.clone());
+        let link = Arc::new(Link { shared, state, options, newest: self.link.newest.clone() });
+        *newest = Arc::downgrade(&link);
+        Ok(Self { link })
+    }
+
+    /// Whether the link went down because the controller failed, and that is being mended.
+    pub(super) fn fell_with_controller(&self) -> bool {
+        let cause = self.link.state.cause.get();
+        matches!(cause, Some(Failure::Op(OpError::ControllerFailed { then: Some(_), .. })))
+    }
+
+    /// Why the link is down.
+    pub(super) fn end(&self, operation: String) -> Error {
+        match (self.link.state.cause.get(), *self.link.state.down.borrow()) {
+            (Some(failure), _) => Error::of(operation, failure.clone()),
+            (None, Some(reason)) => Error::Disconnected { operation, reason },
+            (None, None) => Error::of(operation, self.link.shared.failure()),
+        }
     }
 
     /// The address it was connected by.

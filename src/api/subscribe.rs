@@ -1,6 +1,7 @@
 //! Values that a peer sends by itself.
 
 use super::peer::gatt;
+use super::resume::Resuming;
 use super::{Attribute, Error, Peer};
 use crate::driver::{Delivery, Failure, Message, Received, Ticket};
 use crate::gatt::Characteristic;
@@ -17,11 +18,12 @@ use tokio::sync::{mpsc, oneshot};
 pub struct SubscribeOptions {
     form: Option<Form>,
     capacity: usize,
+    resume: bool,
 }
 
 impl Default for SubscribeOptions {
     fn default() -> Self {
-        Self { form: None, capacity: 256 }
+        Self { form: None, capacity: 256, resume: false }
     }
 }
 
@@ -40,6 +42,19 @@ impl SubscribeOptions {
     /// How many values may wait for the reader, at least 1.
     pub fn capacity(mut self, capacity: usize) -> Self {
         self.capacity = capacity.max(1);
+        self
+    }
+
+    /// Whether the stream goes on when the controller failed and was brought back
+    /// ([`AdapterBuilder::recovery`](super::AdapterBuilder::recovery)), which ends all links. [`Notifications::next`]
+    /// then connects to the same peer with the same options, makes sure that the same characteristic is still there,
+    /// and subscribes again; it is tried three times. Links that are lost for any other reason end the stream all the
+    /// same. By default it does not.
+    ///
+    /// All streams of one [`Peer`] share the new link, which [`Notifications::peer`] gives. A program that connects to
+    /// the peer by itself is in their way.
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
         self
     }
 }
@@ -64,6 +79,24 @@ pub struct Notification {
 /// characteristic. The stream keeps the link up.
 #[derive(Debug)]
 pub struct Notifications {
+    subscription: Subscription,
+    terms: Terms,
+    missed: Arc<AtomicU64>,
+    resuming: Option<Resuming>,
+    resumed: u64,
+    end: Option<Error>,
+}
+
+/// What a subscription is made with, the first time and again.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub(super) characteristic: Characteristic,
+    options: SubscribeOptions,
+}
+
+/// A subscription on one link.
+#[derive(Debug)]
+pub(super) struct Subscription {
     peer: Peer,
     handle: u16,
     cccd: u16,
@@ -71,9 +104,14 @@ pub struct Notifications {
     ticket: Ticket,
     queue: mpsc::Receiver<Received>,
     waiting: Arc<AtomicBool>,
-    missed: Arc<AtomicU64>,
     /// The peer has taken the subscription.
     active: bool,
+}
+
+impl Terms {
+    pub(super) fn operation(&self) -> String {
+        format!("subscription to {}", self.characteristic.describe())
+    }
 }
 
 impl Notifications {
@@ -82,48 +120,59 @@ impl Notifications {
         characteristic: &Characteristic,
         options: SubscribeOptions,
     ) -> Result<Self, Error> {
-        let operation = format!("subscription to {}", characteristic.describe());
-        let subscribe = match options.form {
-            Some(form) => Subscribe::forced(characteristic, form),
-            None => Subscribe::new(characteristic),
-        };
-        let subscribe = subscribe.map_err(|source| gatt(&operation, source))?;
-        let (sender, queue) = mpsc::channel(options.capacity);
-        let (waiting, missed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let ticket = peer.shared().ticket();
-        let handle = characteristic.value_handle;
-        let connection = peer.state().connection;
-        // A value may come before the answer: it is listened for before the peer is asked.
-        let delivery = Delivery { queue: sender, waiting: waiting.clone(), missed: missed.clone() };
-        peer.shared().tell(Message::Listen { connection, handle, ticket, delivery });
-        let cccd = characteristic.cccd().unwrap_or(0);
-        let mut stream =
-            Self { peer, handle, cccd, indication: false, ticket, queue, waiting, missed, active: true };
-        let peer = stream.peer.clone();
-        match peer.run(&operation, subscribe).await {
-            Ok(subscribed) => {
-                stream.cccd = subscribed.cccd;
-                stream.indication = subscribed.delivery == Form::Indicate;
-                Ok(stream)
+        let terms = Terms { characteristic: characteristic.clone(), options };
+        let missed = Arc::default();
+        let subscription = Subscription::make(peer, &terms, &missed).await?;
+        Ok(Self { subscription, terms, missed, resuming: None, resumed: 0, end: None })
+    }
+
+    /// The next value; `None` when the link is down and every value was read, for which [`end`](Self::end) has the
+    /// reason. A stream that [resumes](SubscribeOptions::resume) begins to do so here, when it finds the link down.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: no value is lost, and a resumption goes on.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, for a stream that resumes.
+    pub async fn next(&mut self) -> Option<Notification> {
+        loop {
+            if let Some(resuming) = &mut self.resuming {
+                let resumed = resuming.wait().await;
+                self.resuming = None;
+                match resumed {
+                    Ok(subscription) => {
+                        self.subscription = subscription;
+                        self.resumed += 1;
+                    }
+                    Err(error) => self.end = Some(error),
+                }
             }
-            Err(error) => {
-                stream.active = false;
-                Err(error)
+            if self.end.is_some() {
+                return None;
+            }
+            if let Some(notification) = self.subscription.next().await {
+                return Some(notification);
+            }
+            let peer = &self.subscription.peer;
+            if self.terms.options.resume && peer.fell_with_controller() {
+                tracing::info!(peer = %peer.address(), "resuming the {}", self.terms.operation());
+                let (peer, terms) = (peer.clone(), self.terms.clone());
+                self.resuming = Some(Resuming::begin(peer, terms, self.missed.clone()));
+            } else {
+                self.end = Some(peer.end(self.terms.operation()));
             }
         }
     }
 
-    /// The next value; `None` when the link is down and every value was read.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: no value is lost.
-    pub async fn next(&mut self) -> Option<Notification> {
-        let received = self.queue.recv().await?;
-        if self.waiting.swap(false, Ordering::SeqCst) {
-            let connection = self.connection();
-            self.peer.shared().tell(Message::Room { connection, handle: self.handle });
-        }
-        Some(Notification { value: received.value, indication: received.indication, missed: received.missed })
+    /// Why the stream has ended; `None` before [`next`](Self::next) has said that it did.
+    pub fn end(&self) -> Option<&Error> {
+        self.end.as_ref()
+    }
+
+    /// How often the stream has gone on behind a failure of the controller. What the peer sent meanwhile is missing,
+    /// and counted nowhere.
+    pub fn resumed(&self) -> u64 {
+        self.resumed
     }
 
     /// Values dropped so far because nobody read them: also those behind the last one that was queued, which no
@@ -134,17 +183,17 @@ impl Notifications {
 
     /// The handle of the value.
     pub fn handle(&self) -> u16 {
-        self.handle
+        self.subscription.handle
     }
 
     /// Whether the peer was asked for indications.
     pub fn is_indication(&self) -> bool {
-        self.indication
+        self.subscription.indication
     }
 
-    /// The peer.
+    /// The peer, by the link that the values come on now.
     pub fn peer(&self) -> &Peer {
-        &self.peer
+        &self.subscription.peer
     }
 
     /// Ends the stream. If it is the last one of the characteristic, ends the subscription at the peer and waits for
@@ -155,7 +204,54 @@ impl Notifications {
     ///
     /// # Cancel safety
     /// The subscription is ended all the same.
-    pub async fn unsubscribe(mut self) -> Result<(), Error> {
+    pub async fn unsubscribe(self) -> Result<(), Error> {
+        self.subscription.unsubscribe().await
+    }
+}
+
+impl Subscription {
+    pub(super) async fn make(peer: Peer, terms: &Terms, missed: &Arc<AtomicU64>) -> Result<Self, Error> {
+        let operation = terms.operation();
+        let Terms { characteristic, options } = terms;
+        let subscribe = match options.form {
+            Some(form) => Subscribe::forced(characteristic, form),
+            None => Subscribe::new(characteristic),
+        };
+        let subscribe = subscribe.map_err(|source| gatt(&operation, source))?;
+        let (sender, queue) = mpsc::channel(options.capacity);
+        let waiting = Arc::new(AtomicBool::new(false));
+        let ticket = peer.shared().ticket();
+        let handle = characteristic.value_handle;
+        let connection = peer.state().connection;
+        // A value may come before the answer: it is listened for before the peer is asked.
+        let delivery = Delivery { queue: sender, waiting: waiting.clone(), missed: missed.clone() };
+        peer.shared().tell(Message::Listen { connection, handle, ticket, delivery });
+        let cccd = characteristic.cccd().unwrap_or(0);
+        let mut made = Self { peer, handle, cccd, indication: false, ticket, queue, waiting, active: true };
+        let peer = made.peer.clone();
+        match peer.run(&operation, subscribe).await {
+            Ok(subscribed) => {
+                made.cccd = subscribed.cccd;
+                made.indication = subscribed.delivery == Form::Indicate;
+                Ok(made)
+            }
+            Err(error) => {
+                made.active = false;
+                Err(error)
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Option<Notification> {
+        let received = self.queue.recv().await?;
+        if self.waiting.swap(false, Ordering::SeqCst) {
+            let connection = self.connection();
+            self.peer.shared().tell(Message::Room { connection, handle: self.handle });
+        }
+        Some(Notification { value: received.value, indication: received.indication, missed: received.missed })
+    }
+
+    async fn unsubscribe(mut self) -> Result<(), Error> {
         self.active = false;
         let (reply, ended) = oneshot::channel();
         self.unlisten(Some(self.cccd), Some(reply));
@@ -174,7 +270,7 @@ impl Notifications {
     }
 }
 
-impl Drop for Notifications {
+impl Drop for Subscription {
     fn drop(&mut self) {
         self.unlisten(self.active.then_some(self.cccd), None);
     }

@@ -105,6 +105,8 @@ pub(crate) struct LinkState {
     pub(crate) info: Mutex<ConnectionInfo>,
     /// Why it is down, once it is.
     pub(crate) down: watch::Sender<Option<ErrorCode>>,
+    /// What it went down with, where it was not the only one: the controller, or the session.
+    pub(crate) cause: OnceLock<Failure>,
 }
 
 impl LinkState {
@@ -113,6 +115,7 @@ impl LinkState {
             connection: info.connection,
             peer: info.peer,
             down: watch::Sender::new(None),
+            cause: OnceLock::new(),
             info: Mutex::new(info),
         }
     }

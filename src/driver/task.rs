@@ -70,7 +70,7 @@ pub(crate) async fn run<S: Source>(
         links,
         started: Some(started),
         recoveries,
-        failed: false,
+        fault: None,
         reopen: None,
         not_opened: None,
         closing: None,
@@ -105,8 +105,8 @@ struct Task {
     links: watch::Sender<Vec<Arc<LinkState>>>,
     started: Option<Started>,
     recoveries: broadcast::Sender<RecoveryEvent>,
-    /// The controller is being brought back.
-    failed: bool,
+    /// Why the controller is being brought back, or cannot be.
+    fault: Option<OpError>,
     /// The rung that the host has asked for.
     reopen: Option<Rung>,
     /// Why the last of them did not succeed.
@@ -373,7 +373,9 @@ impl Task {
                     self.bring_value(connection, handle, value, indication).await;
                 }
                 Event::Connected(info) => self.on_connected(info),
-                Event::Disconnected { connection, reason } => self.on_disconnected(connection, reason),
+                Event::Disconnected { connection, reason } => {
+                    self.on_disconnected(connection, reason, self.fault.clone().map(Failure::Op));
+                }
                 Event::Mtu { connection, mtu } => {
                     if let Some(state) = self.states.get(&connection) {
                         state.with_info(|info| info.mtu = mtu);
@@ -388,13 +390,13 @@ impl Task {
                     if let Some(started) = self.started.take() {
                         let _ = started.send(Ok(*controller));
                     }
-                    if std::mem::take(&mut self.failed) {
+                    if self.fault.take().is_some() {
                         let _ = self.recoveries.send(RecoveryEvent::Recovered);
                     }
                 }
                 Event::Fault { fault, then } => {
                     self.reopen = then.filter(|rung| *rung != Rung::Reset);
-                    self.failed = true;
+                    self.fault = Some(OpError::ControllerFailed { fault: fault.clone(), then });
                     // Nobody may listen.
                     let _ = self.recoveries.send(RecoveryEvent::Failed { fault, then });
                 }
@@ -460,8 +462,11 @@ impl Task {
         self.publish();
     }
 
-    fn on_disconnected(&mut self, connection: ConnectionId, reason: ErrorCode) {
+    fn on_disconnected(&mut self, connection: ConnectionId, reason: ErrorCode, cause: Option<Failure>) {
         if let Some(state) = self.states.remove(&connection) {
+            if let Some(cause) = cause {
+                let _ = state.cause.set(cause);
+            }
             state.down.send_replace(Some(reason));
         }
         self.readers.remove_link(connection);
@@ -493,7 +498,8 @@ impl Task {
         self.requests.fail(failure);
         for connection in self.states.keys().copied().collect::<Vec<_>>() {
             // The controller can no longer say why; the link is lost to us.
-            self.on_disconnected(connection, ErrorCode::ConnectionTerminatedByLocalHost);
+            let cause = Some(failure.clone());
+            self.on_disconnected(connection, ErrorCode::ConnectionTerminatedByLocalHost, cause);
         }
         if let Some(tap) = &mut self.tap {
             tap.flush();

@@ -10,5 +10,6 @@ mod notify;
 mod port;
 mod recovery;
 mod replay;
+mod resume;
 mod scan;
 mod values;
