@@ -71,7 +71,7 @@ pub(super) fn transfer(operation: &'static str, what: &str, outcome: Outcome) ->
 }
 
 pub(super) const PERMISSION: &str = if cfg!(target_os = "linux") {
-    "run as root, or give your user the device by a udev rule (README, \"USB without root\")"
+    "run as root, or give your user the device by a udev rule (docs/adapters.md, \"USB without root\")"
 } else {
     "run as an administrator"
 };
