@@ -27,6 +27,9 @@ pub(super) struct Connection {
     thread: Option<JoinHandle<()>>,
 }
 
+/// The name of the thread that carries an adapter, and of its guardian, which is a copy of that thread.
+pub(super) const THREAD: &str = "baretooth-usb";
+
 /// Transfers of one USB packet that wait for events, and for data. More of them let the adapter go on while this
 /// process is busy.
 const EVENT_TRANSFERS: usize = 8;
@@ -51,8 +54,7 @@ impl Connection {
     pub(super) async fn open(spec: &UsbSpec, options: OpenOptions) -> Result<Self, TransportError> {
         let (reply, answer) = oneshot::channel();
         let (spec, name) = (spec.clone(), format!("usb:{spec}"));
-        let thread =
-            thread::Builder::new().name("baretooth-usb".into()).spawn(move || run(&spec, options, reply));
+        let thread = thread::Builder::new().name(THREAD.into()).spawn(move || run(&spec, options, reply));
         let thread =
             thread.map_err(|error| TransportError::opening("starting a thread for", &name, error))?;
         let mut connection: Self = answer.await.map_err(|_| TransportError::Closed)??;

@@ -1,6 +1,7 @@
 //! The USB devices of this machine, described without opening them.
 
 use super::{
+    connection::THREAD,
     error::PERMISSION,
     find::{self, Described},
     sys,
@@ -109,7 +110,10 @@ pub(super) fn users(device: &Described) -> Option<String> {
             |file: std::fs::DirEntry| std::fs::read_link(file.path()).is_ok_and(|target| target == node);
         if pid != own && files.flatten().any(has_it) {
             let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            users.push(format!("{} (process {pid})", clean(&name).unwrap_or_default()));
+            // A guardian ends with the one that it watches over.
+            if name.trim() != THREAD {
+                users.push(format!("{} (process {pid})", clean(&name).unwrap_or_default()));
+            }
         }
     }
     (!users.is_empty()).then(|| users.join(", "))

@@ -2,8 +2,9 @@
 //!
 //! libusb gives it back on a clean close. A process that is killed closes its files, but nothing calls the driver to
 //! the interfaces that it had been taken from: `hci0` would be gone until the adapter is plugged in anew. So while an
-//! adapter is taken, a small process of the same name waits for the end of this one. It has no file open but the
-//! device and a pipe, ignores the signals of a terminal, and ends with the connection.
+//! adapter is taken, a process `baretooth-usb` waits for the end of this one. It has no file open but the device and a
+//! pipe, ignores the signals of a terminal, and ends with the connection. Its memory is a copy of this process at the time
+//! of opening, shared with it until one of them writes.
 //!
 //! Only Linux needs it, and only where there was a driver.
 
