@@ -95,16 +95,16 @@ async fn a_listener_that_does_not_listen_learns_how_much_it_has_missed() {
     let controller = Controller::new();
     let (mut rx, mut tx) = open(controller.index).await.expect("it opens").split();
     let mut monitor = Monitor::open().expect("we may listen");
-    checks::send_all(&mut tx, (0..20_000).map(checks::numbered)).await;
+    checks::send_all(&mut tx, (0..12_000).map(checks::numbered)).await;
     // Commands go the same way behind the data: the answer says that all of it has passed.
     let reset = HciPacket::command(0x0C03, &[]).expect("a command");
     checks::send_all(&mut tx, [reset]).await;
     rx.recv().await.expect("an answer");
     let lost = monitor.lost();
     let kept = std::iter::from_fn(|| monitor.recv_ready()).count();
-    println!("of 20000 packets {kept} records were kept and {lost} lost");
+    println!("of 12000 packets {kept} records were kept and {lost} lost");
     assert!(lost > 0 && kept > 1000);
-    assert!(kept + usize::try_from(lost).expect("a count") >= 20_000);
+    assert!(kept + usize::try_from(lost).expect("a count") >= 12_000);
 }
 
 #[tokio::test]
