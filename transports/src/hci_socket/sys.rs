@@ -12,6 +12,7 @@ use std::{
 };
 use tokio::io::unix::AsyncFd;
 
+const FAMILY: libc::sa_family_t = libc::AF_BLUETOOTH as libc::sa_family_t;
 const PROTOCOL_HCI: libc::c_int = 1;
 
 /// What a socket is bound to.
@@ -47,11 +48,10 @@ pub(super) fn socket() -> io::Result<OwnedFd> {
 
 /// Binds a socket.
 pub(super) fn bind(socket: &OwnedFd, adapter: u16, channel: Channel) -> io::Result<()> {
-    let family = libc::AF_BLUETOOTH as libc::sa_family_t;
-    let address = Address { family, adapter, channel: channel as u16 };
-    let length = size_of::<Address>() as libc::socklen_t;
+    let address = Address { family: FAMILY, adapter, channel: channel as u16 };
+    let (fd, length) = (socket.as_raw_fd(), length_of::<Address>());
     // SAFETY: the address is as long as is said, and outlives the call, which only reads it.
-    checked(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) }).map(drop)
+    checked(unsafe { libc::bind(fd, (&raw const address).cast(), length) }).map(drop)
 }
 
 /// Hands a socket to tokio.
@@ -87,7 +87,7 @@ pub(super) fn dropped(socket: &OwnedFd) -> io::Result<u32> {
     const SO_MEMINFO: libc::c_int = 55;
     const DROPS: usize = 8;
     let mut info = [0_u32; DROPS + 1];
-    let mut length = size_of_val(&info) as libc::socklen_t;
+    let mut length = length_of::<[u32; DROPS + 1]>();
     let (fd, buffer) = (socket.as_raw_fd(), info.as_mut_ptr().cast());
     // SAFETY: the kernel writes at most `length` octets, the size of `info`, and says how many.
     checked(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, SO_MEMINFO, buffer, &mut length) })?;
@@ -162,7 +162,7 @@ mod request {
 }
 
 /// The most adapters that a list has: the kernel's own limit.
-pub(super) const MOST_ADAPTERS: usize = 16;
+const MOST_ADAPTERS: u16 = 16;
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -174,7 +174,7 @@ struct AdapterEntry {
 #[repr(C)]
 struct AdapterList {
     count: u16,
-    entries: [AdapterEntry; MOST_ADAPTERS],
+    entries: [AdapterEntry; MOST_ADAPTERS as usize],
 }
 
 /// What the kernel says of an adapter.
@@ -221,7 +221,7 @@ pub(super) fn down(socket: &OwnedFd, adapter: u16) -> io::Result<()> {
 
 /// The indices of all adapters.
 pub(super) fn list(socket: &OwnedFd) -> io::Result<Vec<u16>> {
-    let mut list = AdapterList { count: MOST_ADAPTERS as u16, entries: Default::default() };
+    let mut list = AdapterList { count: MOST_ADAPTERS, entries: Default::default() };
     // SAFETY: the kernel writes at most as many entries as `count` says there is room for.
     unsafe { request::list(socket.as_raw_fd(), &mut list) }?;
     let mut found: Vec<_> = list.entries.iter().take(list.count.into()).map(|entry| entry.index).collect();
@@ -235,6 +235,12 @@ pub(super) fn info(socket: &OwnedFd, adapter: u16) -> io::Result<AdapterInfo> {
     // SAFETY: the layout is that of the kernel's structure, whose size is checked above.
     unsafe { request::info(socket.as_raw_fd(), &mut info) }?;
     Ok(info)
+}
+
+/// The size of a small type, as the kernel wants it.
+const fn length_of<T>() -> libc::socklen_t {
+    assert!(size_of::<T>() < 1024);
+    size_of::<T>() as libc::socklen_t
 }
 
 fn checked(result: libc::c_int) -> io::Result<libc::c_int> {

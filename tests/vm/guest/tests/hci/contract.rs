@@ -155,6 +155,19 @@ async fn unplugging_wakes_who_waits_for_a_packet_at_once() {
 
 #[tokio::test]
 #[ignore = "needs the guest of tests/vm"]
+async fn what_came_before_unplugging_is_handed_out_also_when_it_is_read_late() {
+    let (near, far) = joined().await;
+    let (mut rx, _tx) = near.split();
+    let (far_rx, mut far_tx) = far.split();
+    send_all(&mut far_tx, (0..100).map(numbered)).await;
+    drop((far_rx, far_tx));
+    assert_same(&within(recv_many(&mut rx, 100)).await, 0..100);
+    let error = within(rx.recv()).await.expect_err("gone");
+    assert!(matches!(error, TransportError::Disconnected { .. }), "{error:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs the guest of tests/vm"]
 async fn a_sender_that_learns_first_that_the_adapter_is_gone_takes_nothing_from_the_receiver() {
     for _ in 0..20 {
         let (near, far) = joined().await;
