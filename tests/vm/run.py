@@ -23,6 +23,7 @@ sys.path.append(str(HERE.parent / 'peers'))  # the peers are those of the other 
 
 # Each import registers its cases; this is the order of the run.
 import cases_verbs  # noqa: F401, I001
+import cases_live  # noqa: F401
 import kernel
 import rust
 from bench import CASES, HARDWARE, PROGRAM, GuestBench

@@ -115,7 +115,7 @@ async fn packets_that_the_kernel_had_no_room_for_end_the_connection_after_those_
     send_all(&mut far_tx, (0..20_000).map(numbered)).await;
     let mut got = 0;
     let error = loop {
-        match rx.recv().await {
+        match within(rx.recv()).await {
             Ok(packet) => assert_eq!(packet, numbered(got)),
             Err(error) => break error.to_string(),
         }
