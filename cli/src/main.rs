@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod adapters;
+mod bridge;
 mod convert;
 mod decode;
 mod failure;
@@ -12,6 +13,7 @@ mod gatt;
 mod global;
 mod info;
 mod input;
+mod listener;
 mod live;
 mod notify;
 mod output;
@@ -73,6 +75,8 @@ enum Verb {
     Report(report::Args),
     /// Serves virtual controllers and devices to other hosts
     Sim(sim::Args),
+    /// Joins two adapters: packets of the one go to the other, until either ends
+    Bridge(bridge::Args),
 }
 
 impl Verb {
@@ -93,6 +97,7 @@ impl Verb {
             Self::Convert(_) => "convert",
             Self::Report(_) => "report",
             Self::Sim(_) => "sim",
+            Self::Bridge(_) => "bridge",
         }
     }
 
@@ -100,7 +105,7 @@ impl Verb {
     fn has_session(&self) -> bool {
         match self {
             Self::Info(_) | Self::Scan(_) | Self::Gatt(_) | Self::Read(_) => true,
-            Self::Write(_) | Self::Notify(_) | Self::Tour(_) => true,
+            Self::Write(_) | Self::Notify(_) | Self::Tour(_) | Self::Bridge(_) => true,
             Self::Adapters(_) | Self::Sim(_) => false,
             Self::Decode(args) => args.live,
             Self::Stats(_) | Self::Replay(_) | Self::Convert(_) | Self::Report(_) => false,
@@ -123,6 +128,7 @@ impl Verb {
             Self::Convert(args) => convert::run(global, args).await,
             Self::Report(args) => report::run(global, args).await,
             Self::Sim(args) => sim::run(global, args).await,
+            Self::Bridge(args) => bridge::run(global, args).await,
         }
     }
 }

@@ -4,20 +4,16 @@
 
 use crate::failure::Failure;
 use crate::global::{Global, or_interrupted};
+use crate::listener::Listener;
 use crate::output::Output;
 use baretooth::hci::Opcode;
 use baretooth::hci::command::{HciCommand, Reset};
 use baretooth::sim::{ControllerOptions, SimTransport, demo_radio, spawn};
-#[cfg(unix)]
-use baretooth::transports::UnixServer;
 use baretooth::transports::{
-    AdapterSpec, AnyTransport, HciPacket, SendQueue, TcpServer, Transport, TransportError, TransportRx,
-    TransportTx,
+    AdapterSpec, HciPacket, SendQueue, Transport, TransportError, TransportRx, TransportTx,
 };
 use baretooth::{BdAddr, Error};
 use serde::Serialize;
-#[cfg(unix)]
-use std::path::PathBuf;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -56,8 +52,12 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     or_interrupted(async {
         let mut servers = JoinSet::new();
         for (spec, controller) in args.listen.iter().zip(controllers) {
-            let listener = Listener::bind(spec).await?;
-            happening(&mut output, &listener.listening()?)?;
+            let Some(listener) = Listener::bind(spec).await? else {
+                let cause = "hosts connect to tcp-server:HOST:PORT or unix-server:PATH";
+                return Err(Failure::Usage(format!("--listen {spec} refused: {cause}")));
+            };
+            let (listen, adapter) = (spec.to_string(), listener.adapter()?.to_string());
+            happening(&mut output, &Happening::Listening { listen, adapter })?;
             servers.spawn(serve(listener, controller, happenings.clone()));
         }
         loop {
@@ -144,61 +144,6 @@ fn answers(packet: &HciPacket, opcode: Opcode) -> bool {
     match packet.as_slice() {
         [0x04, 0x0E, _, _, rest @ ..] | [0x04, 0x0F, _, _, _, rest @ ..] => rest.starts_with(&[low, high]),
         _ => false,
-    }
-}
-
-struct Listener {
-    spec: AdapterSpec,
-    socket: Socket,
-}
-
-enum Socket {
-    Tcp(TcpServer),
-    #[cfg(unix)]
-    Unix(UnixServer, PathBuf),
-}
-
-impl Listener {
-    async fn bind(spec: &AdapterSpec) -> Result<Self, Failure> {
-        let failed = |source| Error::Transport { operation: format!("listening at {spec}"), source };
-        let socket = match spec {
-            AdapterSpec::TcpServer { host, port } => {
-                Socket::Tcp(TcpServer::bind(host, *port).await.map_err(failed)?)
-            }
-            #[cfg(unix)]
-            AdapterSpec::UnixServer(path) => {
-                Socket::Unix(UnixServer::bind(path).map_err(failed)?, path.clone())
-            }
-            _ => {
-                let cause = "hosts connect to tcp-server:HOST:PORT or unix-server:PATH";
-                return Err(Failure::Usage(format!("--listen {spec} refused: {cause}")));
-            }
-        };
-        Ok(Self { spec: spec.clone(), socket })
-    }
-
-    /// How a host on this machine names the controller; with the port that the system chose, where it did.
-    fn listening(&self) -> Result<Happening, Failure> {
-        let adapter = match &self.socket {
-            Socket::Tcp(server) => {
-                let operation = || format!("listening at {}", self.spec);
-                let address = server.local_address();
-                let address =
-                    address.map_err(|source| Error::Transport { operation: operation(), source })?;
-                AdapterSpec::Tcp { host: address.ip().to_string(), port: address.port() }
-            }
-            #[cfg(unix)]
-            Socket::Unix(_, path) => AdapterSpec::Unix(path.clone()),
-        };
-        Ok(Happening::Listening { listen: self.spec.to_string(), adapter: adapter.to_string() })
-    }
-
-    async fn accept(&self) -> Result<AnyTransport, TransportError> {
-        match &self.socket {
-            Socket::Tcp(server) => server.accept().await.map(AnyTransport::from),
-            #[cfg(unix)]
-            Socket::Unix(server, _) => server.accept().await.map(AnyTransport::from),
-        }
     }
 }
 
