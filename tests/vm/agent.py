@@ -18,7 +18,8 @@ from pathlib import Path
 
 PORT_NAME = 'agent'
 DEBUG_EXIT = 0xf4  # the port of QEMU's isa-debug-exit
-MODULES = 'drbg bluetooth hci_vhci vhci-hcd xhci-pci ftdi_sio'.split()  # btusb is for the cases to load
+# Loaded before anything waits for them. btusb is for the cases to load.
+MODULES = 'drbg algif_hash algif_skcipher cmac ecb bluetooth hci_vhci vhci-hcd xhci-pci ftdi_sio'.split()
 GRACE = 2  # seconds for the output of a program that has ended and left a child with its pipes
 
 
