@@ -3,7 +3,9 @@
 It can do what the bench of the peers' tests can, so their cases run here too.
 """
 
-from harness import Bench, equal
+import time
+
+from harness import Bench, Command, equal, expect
 from hardware import Dongle, KernelAdapter, Serial
 
 PROGRAM = '/usr/local/bin/baretooth'  # where the guest has its copy: all users may run that, and it may get capabilities
@@ -43,19 +45,24 @@ class GuestBench(Bench):
     def spec(self):
         return self.hardware.spec
 
+    def plug(self):
+        """Sees that the adapter is plugged in, with the shared peer's radio behind it."""
+        return self.adapter_of(self.peer)
+
     def adapter_of(self, peer):
         """The adapter, with this peer's radio behind it."""
         self.hardware.plug(peer.ready['port'])
         return self.spec
 
-    def adapters(self):
-        """What `baretooth adapters` says of each."""
-        listed = self.run_alone('adapters')
-        return {found['adapter']: found for found in listed.of('adapter')}
+    def wait_captured(self, octets, what, timeout=20):
+        """Until the capture of the program that was started last has these octets."""
+        capture, deadline = self.folder / self.capture_name(), time.monotonic() + timeout
+        while not (capture.is_file() and octets in capture.read_bytes()):
+            expect(time.monotonic() < deadline, f'{what} did not come within {timeout} s')
+            time.sleep(0.05)
 
     def start_alone(self, *words, **options):
         """Without an adapter or a capture. `options` are those of `Guest.spawn`."""
-        from harness import Command
         return Command([PROGRAM, '--json', *words], None, lambda command, **_: self.guest.spawn(command, **options))
 
     def run_alone(self, *words, code=0, timeout=30, **options):

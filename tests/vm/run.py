@@ -23,6 +23,9 @@ sys.path.append(str(HERE.parent / 'peers'))  # the peers are those of the other 
 
 # Each import registers its cases; this is the order of the run.
 import cases_verbs  # noqa: F401, I001
+import cases_unplug  # noqa: F401
+import cases_messages  # noqa: F401
+import cases_bluez  # noqa: F401
 import cases_live  # noqa: F401
 import kernel
 import rust
@@ -53,7 +56,7 @@ def main():
         if options.rust:
             passed, failed = run_rust(image, folder, wanted)
         if options.cli:
-            more = run_cases(image, folder, options.cli.resolve(), wanted)
+            more = run_cases(image, folder, options.cli.resolve(), options.hardware, wanted)
             passed, failed = passed + more[0], failed + more[1]
     except (Failure, kernel.Missing) as problem:
         sys.exit(f'run.py: {problem}')
@@ -67,6 +70,8 @@ def main():
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--cli', type=Path, help='the baretooth program')
+    parser.add_argument('--hardware', type=Path, metavar='PROGRAM',
+                        help='what plays hardware; the program of baretooth-guest, built now, if not given')
     parser.add_argument('--rust', action='store_true', help='the tests of baretooth-guest')
     parser.add_argument('--shell', metavar='WORDS', help='run this in a guest and print what it prints')
     parser.add_argument('-k', action='append', metavar='WORD', help='only cases with this in the name; repeatable')
@@ -100,10 +105,10 @@ def shell(image, folder, words):
     return status
 
 
-def run_cases(image, folder, program, wanted):
+def run_cases(image, folder, program, hardware, wanted):
     """A guest for each group of cases, a bench for each kind of adapter in it."""
     chosen = [case for case in CASES if any(word in f'{case[1]} {case[0].__name__}' for word in wanted)]
-    played = rust.program()
+    played = hardware or rust.program()
     passed, failed = 0, []
     for group in dict.fromkeys(group for *_, group in chosen):
         guest = Guest(image, folder / group)
