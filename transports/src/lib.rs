@@ -105,7 +105,7 @@ pub use uart::Uart;
 #[cfg(all(feature = "tokio", unix))]
 pub use unix::{Unix, UnixServer};
 #[cfg(feature = "usb")]
-pub use usb::{Usb, UsbRx, UsbTx};
+pub use usb::{Change, Usb, UsbRx, UsbTx, UsbWatch};
 
 use std::future::Future;
 

@@ -114,6 +114,11 @@ impl Described {
         (self.vendor, self.product) == (vendor, product)
     }
 
+    /// Whether both are one device, plugged in once.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (self.place(), self.address) == (other.place(), other.address) && self.is(other.vendor, other.product)
+    }
+
     fn place(&self) -> (u8, &[u8]) {
         (self.bus, &self.ports)
     }

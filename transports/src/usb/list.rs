@@ -6,7 +6,7 @@ use super::{
     find::{self, Described},
     sys,
 };
-use crate::{AdapterSpec, Candidate, Problem};
+use crate::{AdapterSpec, Candidate, Problem, UsbSpec};
 use rusb::{Context, Device, UsbContext};
 use std::path::PathBuf;
 
@@ -24,18 +24,17 @@ pub(super) fn devices(context: &Context) -> rusb::Result<Vec<(Device<Context>, D
 pub(crate) fn candidates() -> Vec<Candidate> {
     let Ok(devices) = Context::new().and_then(|context| devices(&context)) else { return vec![] };
     let described: Vec<Described> = devices.into_iter().map(|(_, described)| described).collect();
-    candidates_of(&described)
+    find::names(&described).into_iter().map(|(device, spec)| candidate(device, spec)).collect()
 }
 
-pub(super) fn candidates_of(devices: &[Described]) -> Vec<Candidate> {
-    let candidate = |(device, spec): (&Described, _)| Candidate {
+pub(super) fn candidate(device: &Described, spec: UsbSpec) -> Candidate {
+    Candidate {
         spec: AdapterSpec::Usb(spec),
         description: description(device),
         device: Some(format!("usb {}", port(device))),
         problem: (sys::may_use(&node(device)) == Some(false))
             .then(|| Problem { reason: "no permission".into(), hint: PERMISSION.into() }),
-    };
-    find::names(devices).into_iter().map(candidate).collect()
+    }
 }
 
 fn description(device: &Described) -> String {

@@ -16,8 +16,10 @@ mod find;
 mod guardian;
 mod list;
 mod sys;
+mod watch;
 
 pub(crate) use list::candidates;
+pub use watch::{Change, UsbWatch};
 
 use crate::{
     HciPacket, OpenOptions, SendQueue, Transport, TransportError, TransportRx, TransportTx, UsbSpec,

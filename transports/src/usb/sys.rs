@@ -300,6 +300,12 @@ unsafe fn list<'a, T>(first: *const T, count: c_int) -> &'a [T] {
     }
 }
 
+/// Whether this system tells of devices that come and go.
+pub(super) fn has_hotplug(_initialised: &Context) -> bool {
+    // SAFETY: libusb is initialised, as the context shows.
+    unsafe { ffi::libusb_has_capability(LIBUSB_CAP_HAS_HOTPLUG) != 0 }
+}
+
 /// Whether this process may read and write `path`, without opening it; `None` where that cannot be asked.
 #[cfg(target_os = "linux")]
 pub(super) fn may_use(path: &std::path::Path) -> Option<bool> {

@@ -64,3 +64,30 @@ async fn a_port_that_is_reset_first_gives_a_working_adapter() {
     let adapter = Usb::open(&spec, &OpenOptions::new().reset_port(true)).await.unwrap();
     works(adapter, controller).await;
 }
+
+#[tokio::test]
+#[ignore = "needs the guest of tests/vm"]
+async fn adapters_are_told_of_as_they_come_and_go() {
+    let (first, _controller) = plug(Options::default()).await;
+    let mut watch = UsbWatch::start().unwrap();
+    assert_eq!(next(&mut watch).await, "+usb:1209:0001");
+    let (second, _controller) = plug(Options { product: 2, ..Options::default() }).await;
+    assert_eq!(next(&mut watch).await, "+usb:1209:0002");
+    // What is open is pulled out as well as what is not.
+    let _open = open("usb:1209:0001").await.unwrap();
+    drop(first);
+    assert_eq!(next(&mut watch).await, "-usb:1209:0001");
+    drop(second);
+    assert_eq!(next(&mut watch).await, "-usb:1209:0002");
+    let (_third, _controller) = plug(Options::default()).await;
+    assert_eq!(next(&mut watch).await, "+usb:1209:0001");
+    assert!(poll_once(Box::pin(watch.next())).await.is_none());
+}
+
+async fn next(watch: &mut UsbWatch) -> String {
+    match within(watch.next()).await {
+        Some(Change::Arrived(candidate)) => format!("+{}", candidate.spec),
+        Some(Change::Left(spec)) => format!("-{spec}"),
+        other => panic!("{other:?}"),
+    }
+}
