@@ -38,7 +38,8 @@ async fn an_adapter_of_another_program_is_busy_and_the_program_is_named() {
 async fn without_permission_nobody_opens_an_adapter_and_is_told_how_to_get_it() {
     let (dongle, _controller) = plug(Options::default()).await;
     let (name, nobody) = (name(&dongle), ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
-    let hint = "run as root, or give your user the device by a udev rule (README, \"USB without root\")";
+    let hint =
+        "run as root, or give your user the device by a udev rule (docs/adapters.md, \"USB without root\")";
     assert_eq!(
         Other::start(&nobody, &["open", &name]).end(),
         format!("guest: no permission to use {name}; {hint}\n")
