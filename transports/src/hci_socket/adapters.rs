@@ -77,10 +77,7 @@ fn problem(is_permitted: bool, rfkill: Rfkill, is_taken: bool) -> Option<Problem
     if rfkill.is_soft || rfkill.is_hard {
         problem("blocked", problems::blocked(rfkill.is_hard).to_owned())
     } else if is_taken {
-        problem(
-            "in use",
-            "another program has it for itself alone (its user channel); end that program".to_owned(),
-        )
+        problem("in use", "another program has its user channel; end that program".to_owned())
     } else if !is_permitted {
         problem("no permission", problems::capability("CAP_NET_ADMIN", &problems::program()))
     } else {
