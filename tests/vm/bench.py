@@ -14,6 +14,7 @@ KINDS = {
     'ttyS1': lambda guest: Serial(guest, 'ttyS1', 'uart:/dev/ttyS1,115200,rtscts'),
     'ttyUSB0': lambda guest: Serial(guest, 'ttyUSB0', 'uart:/dev/ttyUSB0,3000000'),
     'usb': lambda guest: Dongle(guest, HARDWARE),
+    'bare': lambda guest: Dongle(guest, HARDWARE, line='hvc2', driver=False),  # without btusb
     'hci': lambda guest: KernelAdapter(guest, HARDWARE),
     'guest': lambda guest: None,  # a case that has its own hardware, or none
 }
