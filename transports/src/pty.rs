@@ -94,6 +94,19 @@ impl PtyServer {
     /// # Cancel safety
     /// Dropping the future removes the terminal.
     pub async fn accept(self) -> Result<Pty, TransportError> {
+        let name = self.spec.to_string();
+        let (reader, writer) = self.accept_octets().await?;
+        Ok(Pty(Stream::from_halves(reader, writer, name)))
+    }
+
+    /// As [`accept`](Self::accept), for what is not H4: a three-wire link, say. The reader keeps the link.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    ///
+    /// # Cancel safety
+    /// Dropping the future removes the terminal.
+    pub async fn accept_octets(self) -> Result<(PtyReader, WritePort), TransportError> {
         let Self { master, link, spec } = self;
         let failed = |error| TransportError::opening("waiting for a program to open", &spec, error);
         // No event tells of it: the master of a terminal that nobody has open is hung up, and then it is not.
@@ -101,7 +114,7 @@ impl PtyServer {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         let (reader, writer) = halves(master).map_err(failed)?;
-        Ok(Pty(Stream::from_halves(PtyReader { reader, _link: link }, writer, spec.to_string())))
+        Ok((PtyReader { reader, _link: link }, writer))
     }
 }
 

@@ -201,15 +201,18 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Line<R, W> {
     async fn run(
         mut self,
         to_user: mpsc::Sender<HciPacket>,
-        from_user: mpsc::Receiver<HciPacket>,
+        mut from_user: mpsc::Receiver<HciPacket>,
         active: oneshot::Sender<()>,
         failure: Arc<OnceLock<TransportError>>,
     ) {
-        let why = self.drive(&to_user, from_user, active).await;
+        // They stay until the reason is there: whoever sees them closed asks for it.
+        let mut active = Some(active);
+        let why = self.drive(&to_user, &mut from_user, &mut active).await;
         // The port is free before anybody learns of the end.
         let Self { mut link, reader, writer, .. } = self;
         drop((reader, writer));
         let _ = failure.set(why);
+        drop((from_user, active));
         while let Some(packet) = link.poll_packet() {
             if to_user.send(packet).await.is_err() {
                 break;
@@ -220,10 +223,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Line<R, W> {
     async fn drive(
         &mut self,
         to_user: &mpsc::Sender<HciPacket>,
-        mut from_user: mpsc::Receiver<HciPacket>,
-        active: oneshot::Sender<()>,
+        from_user: &mut mpsc::Receiver<HciPacket>,
+        active: &mut Option<oneshot::Sender<()>>,
     ) -> TransportError {
-        let (mut active, mut until) = (Some(active), None);
+        let mut until = None;
         let (mut user_sends, mut user_receives) = (true, true);
         let (mut frame, mut octets) = (Bytes::new(), BytesMut::new());
         loop {
@@ -254,7 +257,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Line<R, W> {
             let deadline = self.link.poll_deadline().map(|deadline| self.started + deadline);
             let deadline = deadline.into_iter().chain(until).min();
             let abandoned = async {
-                match &mut active {
+                match active.as_mut() {
                     Some(active) => active.closed().await,
                     None => std::future::pending().await,
                 }
