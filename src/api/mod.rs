@@ -1,6 +1,7 @@
 //! What a program works with: [`Adapter`], [`Peer`], streams and one error.
 
 mod adapter;
+mod attribute;
 mod error;
 mod opening;
 mod peer;
@@ -11,8 +12,9 @@ mod subscribe;
 
 pub use crate::driver::{RecoveryEvent, Source};
 pub use adapter::{Adapter, AdapterBuilder};
+pub use attribute::Attribute;
 pub use error::{Error, ErrorKind};
-pub use peer::{Attribute, Peer, RemoteVersion};
+pub use peer::{Peer, RemoteVersion};
 pub use recoveries::Recoveries;
 pub use scan::Scan;
 pub use subscribe::{Notification, Notifications, SubscribeOptions};

@@ -1,13 +1,13 @@
 //! One device to which there is a link.
 
-use super::{Adapter, Error, Notifications, SubscribeOptions};
+use super::{Adapter, Attribute, Error, Notifications, SubscribeOptions};
 use crate::driver::{Failure, LinkState, Message, Shared};
 use crate::gap::connect::{ConnectOptions, ConnectionParameters};
 use crate::gatt::procedure::{
     AttributeValue, Discover, Outcome, Procedure, Read, ReadBlob, ReadByUuid, ReadMultiple,
     ReadMultipleVariable, Running, VariableValue, Write,
 };
-use crate::gatt::{CLIENT_CHARACTERISTIC_CONFIGURATION, Characteristic, Descriptor, GattError, Services};
+use crate::gatt::{CLIENT_CHARACTERISTIC_CONFIGURATION, Characteristic, GattError, Services};
 use crate::hci::{ErrorCode, LeFeatures, Phy};
 use crate::host::{LinkTiming, OpError, Output, Request};
 use crate::{Address, Uuid};
@@ -46,60 +46,6 @@ impl Drop for Link {
         if self.state.down.borrow().is_none() {
             self.shared.tell(Message::Release(self.state.connection));
         }
-    }
-}
-
-/// Something with a handle: a characteristic stands for its value, a descriptor and a number for themselves.
-pub trait Attribute {
-    /// The handle.
-    fn handle(&self) -> u16;
-
-    /// The type, where it is known.
-    fn uuid(&self) -> Option<Uuid> {
-        None
-    }
-
-    /// How messages name it.
-    fn describe(&self) -> String {
-        let handle = self.handle();
-        match self.uuid().and_then(crate::assigned::attribute_name) {
-            Some(name) => format!("0x{handle:04X} ({name})"),
-            None => format!("0x{handle:04X}"),
-        }
-    }
-}
-
-impl Attribute for u16 {
-    fn handle(&self) -> u16 {
-        *self
-    }
-}
-
-impl Attribute for Characteristic {
-    #[allow(clippy::misnamed_getters)] // the value is what one reads and writes
-    fn handle(&self) -> u16 {
-        self.value_handle
-    }
-    fn uuid(&self) -> Option<Uuid> {
-        Some(self.uuid)
-    }
-}
-
-impl Attribute for Descriptor {
-    fn handle(&self) -> u16 {
-        self.handle
-    }
-    fn uuid(&self) -> Option<Uuid> {
-        Some(self.uuid)
-    }
-}
-
-impl<A: Attribute> Attribute for &A {
-    fn handle(&self) -> u16 {
-        (**self).handle()
-    }
-    fn uuid(&self) -> Option<Uuid> {
-        (**self).uuid()
     }
 }
 

@@ -1,0 +1,143 @@
+//! What the host tells, brought to whoever waits for it.
+
+use super::{PATIENCE, Task};
+use crate::driver::routes::Waiter;
+use crate::driver::{Failure, LinkState, RecoveryEvent};
+use crate::hci::ErrorCode;
+use crate::host::{
+    ConnectionId, ConnectionInfo, Event, Fault, OpError, OpId, Output, Request, Rung, Sighting,
+};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+impl Task {
+    /// Brings what the host has to say to whoever waits for it; whether a request was answered.
+    pub(super) async fn bring_events(&mut self) -> Result<bool, Failure> {
+        let mut answered = false;
+        while let Some(event) = self.host.poll_event() {
+            match event {
+                Event::OpDone { op, result } => {
+                    answered = true;
+                    self.on_done(op, result);
+                }
+                Event::ScanStarted { op } => {
+                    if let Some(reader) = self.requests.scan(op) {
+                        reader.on_started();
+                    }
+                }
+                Event::Heard { op, sighting } => self.bring_sighting(op, sighting).await,
+                Event::Value { connection, handle, value, indication } => {
+                    self.bring_value(connection, handle, value, indication).await;
+                }
+                Event::Connected(info) => self.on_connected(info),
+                Event::Disconnected { connection, reason } => {
+                    self.on_disconnected(connection, reason, self.fault.clone().map(Failure::Op));
+                }
+                Event::Mtu { connection, mtu } => {
+                    if let Some(state) = self.states.get(&connection) {
+                        state.with_info(|info| info.mtu = mtu);
+                    }
+                }
+                Event::Timing { connection, timing } => {
+                    if let Some(state) = self.states.get(&connection) {
+                        state.with_info(|info| info.timing = timing);
+                    }
+                }
+                Event::Ready(controller) => {
+                    if let Some(started) = self.started.take() {
+                        let _ = started.send(Ok(*controller));
+                    }
+                    if self.fault.take().is_some() {
+                        let _ = self.recoveries.send(RecoveryEvent::Recovered);
+                    }
+                }
+                Event::Fault { fault, then } => {
+                    self.reopen = then.filter(|rung| *rung != Rung::Reset);
+                    self.fault = Some(OpError::ControllerFailed { fault: fault.clone(), then });
+                    // Nobody may listen.
+                    let _ = self.recoveries.send(RecoveryEvent::Failed { fault, then });
+                }
+                Event::Failed(error) => return Err(self.failure(error)),
+                Event::Phy { .. } | Event::Unknown(_) => {}
+            }
+        }
+        Ok(answered)
+    }
+
+    fn on_done(&mut self, op: OpId, result: Result<Output, OpError>) {
+        match self.requests.take(op) {
+            Some((ticket, Waiter::Reply(reply))) => {
+                if let Ok(Output::Connected(info)) = &result {
+                    self.made.insert(ticket, info.connection);
+                }
+                let _ = reply.send(result.map_err(|error| self.failure(error)));
+            }
+            Some((_, Waiter::Scan(reader))) => {
+                let error = result.err().unwrap_or(OpError::Cancelled);
+                reader.fail(self.failure(error));
+            }
+            None => {}
+        }
+    }
+
+    /// What the host says of a transport that could not be opened, it has from here.
+    fn failure(&self, error: OpError) -> Failure {
+        match (&error, &self.not_opened) {
+            (OpError::ControllerFailed { fault: Fault::NotOpened(_), .. }, Some(why)) => {
+                Failure::Transport(why.clone())
+            }
+            _ => Failure::Op(error),
+        }
+    }
+
+    async fn bring_sighting(&mut self, op: OpId, sighting: Box<Sighting>) {
+        let Some(reader) = self.requests.scan(op) else { return };
+        if reader.sightings.capacity() == 0 {
+            // Let a reader on this thread run; advertisers come again, so there is no waiting for one that does not.
+            tokio::task::yield_now().await;
+        }
+        if reader.sightings.try_send(Ok(sighting)).is_err() {
+            reader.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn bring_value(&mut self, connection: ConnectionId, handle: u16, value: Bytes, indication: bool) {
+        if !indication && let Some(queue) = self.readers.full(connection, handle) {
+            // A reader that is running makes room now; one that is not costs this wait once.
+            if tokio::time::timeout(PATIENCE, queue.reserve()).await.is_err() {
+                self.readers.give_up_on_full(connection, handle);
+            }
+        }
+        if self.readers.deliver(connection, handle, &value, indication) && indication {
+            let now = self.now();
+            self.host.submit(now, Request::Confirm { connection });
+        }
+    }
+
+    fn on_connected(&mut self, info: ConnectionInfo) {
+        self.states.insert(info.connection, Arc::new(LinkState::new(info)));
+        self.publish();
+    }
+
+    pub(super) fn on_disconnected(
+        &mut self,
+        connection: ConnectionId,
+        reason: ErrorCode,
+        cause: Option<Failure>,
+    ) {
+        if let Some(state) = self.states.remove(&connection) {
+            if let Some(cause) = cause {
+                let _ = state.cause.set(cause);
+            }
+            state.down.send_replace(Some(reason));
+        }
+        self.readers.remove_link(connection);
+        self.made.retain(|_, made| *made != connection);
+        self.publish();
+    }
+
+    fn publish(&self) {
+        self.links.send_replace(self.states.values().cloned().collect());
+    }
+}
