@@ -8,7 +8,7 @@ use crate::replay;
 use baretooth::capture::Format;
 use baretooth::replay::{ReplayError, ReplayProgress, ReplayTransport};
 use baretooth::transports::{AdapterSpec, OpenOptions};
-use baretooth::{Adapter, AdapterBuilder, Error, ErrorKind};
+use baretooth::{Adapter, AdapterBuilder, Error, ErrorKind, Recovery};
 use std::future::pending;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -31,6 +31,10 @@ pub struct Global {
     /// Leaves an adapter of the kernel (hci0 …) up, and so to whoever uses it: it opens only when it is down
     #[arg(long, global = true, help_heading = HEADING)]
     pub no_down: bool,
+    /// How far to go to bring back a controller that falls silent: off, reset, reopen (the default where it can be), or
+    /// reset-port, which resets its USB port too and may cost it its firmware
+    #[arg(long, global = true, help_heading = HEADING, value_name = "HOW", value_parser = recovery)]
+    pub recovery: Option<Recovery>,
     /// Prints one JSON object per line
     #[arg(long, global = true, help_heading = HEADING)]
     pub json: bool,
@@ -156,6 +160,9 @@ impl Global {
             None => adapters::only()?,
         };
         builder = builder.open_options(OpenOptions::new().leave_up(self.no_down));
+        if let Some(recovery) = self.recovery {
+            builder = builder.recovery(recovery);
+        }
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);
         }
@@ -209,6 +216,16 @@ async fn interrupted() -> io::Result<()> {
 #[cfg(not(unix))]
 async fn interrupted() -> io::Result<()> {
     tokio::signal::ctrl_c().await
+}
+
+fn recovery(text: &str) -> Result<Recovery, &'static str> {
+    match text {
+        "off" => Ok(Recovery::Off),
+        "reset" => Ok(Recovery::Reset),
+        "reopen" => Ok(Recovery::Reopen),
+        "reset-port" => Ok(Recovery::ResetPort),
+        _ => Err("it is off, reset, reopen or reset-port"),
+    }
 }
 
 /// A file whose name says its format, or standard output.

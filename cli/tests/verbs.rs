@@ -213,6 +213,7 @@ fn a_wrong_command_line_ends_with_2_and_shows_what_it_takes() {
         (&["-a", "sim", "write", STRAP, "2a19", "0g"], ["\"0g\"", "--text"]),
         (&["-a", "sim", "scan", "--legacy", "--extended"], ["--legacy", "--extended"]),
         (&["-a", "sim", "scan", "--capture", "run.txt"], ["run.txt", ".pcapng"]),
+        (&["-a", "sim", "scan", "--recovery", "hope"], ["hope", "reset-port"]),
     ] {
         let done = run(words);
         let told = String::from_utf8_lossy(&done.stderr);
