@@ -14,6 +14,7 @@ use std::{
     fs, io,
     os::{fd::AsRawFd, unix::net::UnixStream},
     path::{Path, PathBuf},
+    sync::mpsc,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -90,8 +91,8 @@ pub struct Dongle {
 }
 
 enum Order {
-    Stall(Endpoint),
-    Hold(Endpoint),
+    Stall(Endpoint, mpsc::Sender<()>),
+    Hold(Endpoint, mpsc::Sender<()>),
     Unplug,
 }
 
@@ -121,12 +122,20 @@ impl Dongle {
 
     /// Refuses the next transfer.
     pub fn stall_next(&self, endpoint: Endpoint) {
-        let _ = self.orders.send(Order::Stall(endpoint));
+        self.order(|done| Order::Stall(endpoint, done));
     }
 
     /// Leaves all further transfers unanswered.
     pub fn hold(&self, endpoint: Endpoint) {
-        let _ = self.orders.send(Order::Hold(endpoint));
+        self.order(|done| Order::Hold(endpoint, done));
+    }
+
+    /// Waits until the dongle's thread has obeyed, so that what the host does next meets it.
+    fn order(&self, order: impl FnOnce(mpsc::Sender<()>) -> Order) {
+        let (done, obeyed) = mpsc::channel();
+        let _ = self.orders.send(order(done));
+        // An error says that the thread has ended.
+        let _ = obeyed.recv();
     }
 
     /// Leaves it plugged in until the controller ends.
@@ -276,8 +285,14 @@ async fn play(
         }
         tokio::select! {
             Some(order) = orders.recv() => match order {
-                Order::Stall(endpoint) => function.stall_next(endpoint),
-                Order::Hold(endpoint) => function.hold(endpoint),
+                Order::Stall(endpoint, done) => {
+                    function.stall_next(endpoint);
+                    let _ = done.send(());
+                }
+                Order::Hold(endpoint, done) => {
+                    function.hold(endpoint);
+                    let _ = done.send(());
+                }
                 Order::Unplug => return end,
             },
             read = socket.read(&mut buffer) => {
