@@ -1,5 +1,5 @@
-"""Runs programs in the guest for the driver outside. The first process of the guest once `init` has made its root; the
-machine's own Python runs it, as root.
+"""Runs programs in the guest for the driver outside. The first process of the guest once `init` has made its root, and
+its child; the machine's own Python runs it, as root.
 
 One JSON object per line, both ways, over a virtio serial port. From the driver, each with the `id` that it chose:
     {"id", "run": [words], "user": number or null, "env": {}}   {"id", "signal": number}
@@ -24,15 +24,18 @@ GRACE = 2  # seconds for the output of a program that has ended and left a child
 
 
 def main():
-    status = 110
-    try:
+    agent, status = os.fork(), 0
+    if agent == 0:
         subprocess.run(['modprobe', '-a', *MODULES], check=False)
-        status = serve()
-    finally:
-        os.sync()
-        with open('/dev/port', 'wb', buffering=0) as ports:
-            ports.seek(DEBUG_EXIT)
-            ports.write(bytes([status]))
+        sys.exit(serve())
+    # The first process is the parent of all whose own parent has gone, and has to bury them.
+    ended = None
+    while ended != agent:
+        ended, status = os.wait()
+    os.sync()
+    with open('/dev/port', 'wb', buffering=0) as ports:
+        ports.seek(DEBUG_EXIT)
+        ports.write(bytes([os.waitstatus_to_exitcode(status) & 0x7F]))
 
 
 def serve():
