@@ -2,7 +2,13 @@
 
 use super::{problems, sys};
 use crate::TransportError;
+use std::sync::{Mutex, PoisonError};
 use std::{io, os::fd::OwnedFd, time::Duration};
+use tokio::sync::oneshot;
+
+/// One attempt at a time: one that was given up goes on where the kernel was asked, and has to have given the adapter
+/// back before the next looks whether it is up.
+static ORDER: Mutex<()> = Mutex::new(());
 
 /// How often the kernel is asked while it sets an adapter up, and how long it is given between.
 const ATTEMPTS: u32 = 100;
@@ -18,8 +24,10 @@ pub(super) struct Lowered {
 
 impl Drop for Lowered {
     fn drop(&mut self) {
-        // It may be unplugged, blocked, or up already.
-        let _ = sys::up(&self.requests, self.index);
+        if let Err(error) = sys::up(&self.requests, self.index) {
+            // It may be unplugged, blocked, or up already.
+            tracing::debug!(index = self.index, %error, "not brought up again");
+        }
     }
 }
 
@@ -27,11 +35,15 @@ impl Drop for Lowered {
 pub(super) async fn take(index: u16, leave_up: bool) -> Result<(OwnedFd, Option<Lowered>), TransportError> {
     let mut lowered = None;
     for _ in 0..ATTEMPTS {
-        let attempt = move || (attempt(index, leave_up, &mut lowered), lowered);
-        // The kernel may have to stop the controller, or to give it its firmware. If nobody waits for that any more,
-        // the socket and what was lowered are dropped where they are.
-        let attempt = tokio::task::spawn_blocking(attempt).await;
-        let (taken, left) = attempt.map_err(|ended| problems::opening(index, ended.into()))?;
+        let (reply, answer) = oneshot::channel();
+        // The kernel may have to stop the controller, or to give it its firmware.
+        tokio::task::spawn_blocking(move || {
+            let _order = ORDER.lock().unwrap_or_else(PoisonError::into_inner);
+            // When nobody waits any more, the socket and what was lowered are dropped here, in this order.
+            let _ = reply.send((attempt(index, leave_up, &mut lowered), lowered));
+        });
+        let ended = |_| problems::opening(index, io::ErrorKind::Interrupted.into());
+        let (taken, left) = answer.await.map_err(ended)?;
         if let Some(socket) = taken? {
             return Ok((socket, left));
         }
