@@ -1,5 +1,6 @@
 //! Logical Link Control and Adaptation ([Vol 3] Part A): frames, their fragments, and the signalling channel.
 
+pub mod credit;
 pub mod fragment;
 pub mod frame;
 mod reassembly;
