@@ -324,6 +324,33 @@ fn an_sdu_longer_than_all_credits_gets_what_it_lacks_and_no_more() {
 }
 
 #[test]
+fn a_peer_that_uses_every_credit_while_nobody_reads_is_held_to_the_window_and_one_sdu() {
+    let (mut side, channel) = Side::served();
+    // The window in K-frames of an octet, so that the SDU needs more; then full ones.
+    let (mut credits, mut left) = (4, 0);
+    for round in 0..100 {
+        while credits > 0 {
+            credits -= 1;
+            let now = if round == 0 { 1.min(left) } else { 40.min(left) };
+            if left == 0 {
+                side.data(0x40, &[100, 0]);
+                left = 100;
+            } else {
+                side.data(0x40, &[0; 40][..now]);
+                left -= now;
+            }
+        }
+        if let Some(frame) = side.0.poll_frame() {
+            credits = u16::from_le_bytes([frame.payload[6], frame.payload[7]]);
+            assert_eq!(frame.payload[0], 0x16);
+        }
+        assert!(side.0.channels[&0x40].receiver.octets() <= 4 * 40 + 100);
+    }
+    assert_eq!(credits, 0, "it had to stop");
+    assert!(side.0.take(channel).is_some() && side.0.poll_frame().is_some(), "until somebody reads");
+}
+
+#[test]
 fn l5_no_credits_at_all_do_nothing_and_too_many_end_the_channel() {
     let (mut side, _) = Side::served();
     side.tell(0x16, 1, &[0x50, 0]);

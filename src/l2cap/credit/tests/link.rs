@@ -129,12 +129,15 @@ proptest! {
 
     #[test]
     fn nothing_a_peer_sends_panics_or_is_kept_beyond_the_window(
-        inputs in prop::collection::vec(hostile(), 1..300),
+        inputs in prop::collection::vec(hostile(), 1..400),
     ) {
         let mut it = CreditChannels::default();
         let servers = servers(RequiredSecurity::None, 8);
         let mut keys: Vec<_> = (0..3).map(|_| it.open(NOW, SPSM, options(200, 50, 3)).expect("free")).collect();
         keys.extend(it.open_enhanced(NOW, SPSM, options(200, 64, 3), 3).expect("free"));
+        for cid in 0x50..0x52 {
+            it.handle_signal(NOW, &command(0x14, 1, &[SPSM, cid, 100, 30, 2]), &servers, OPEN_LINK);
+        }
         let mut now = NOW;
         for input in inputs {
             match input {
@@ -165,8 +168,9 @@ proptest! {
             prop_assert!(it.channels.len() <= 64 && it.pending.len() <= 65);
             prop_assert!(it.signals.len() <= MOST_SIGNALS + 128);
             for channel in it.channels.values() {
-                // Of 4 K-frames of 100 octets and an SDU of 250, the most that was ever allowed here.
-                prop_assert!(channel.receiver.octets() <= 4 * 100 + 250);
+// What was ever allowed: the window in K-frames, and an SDU.
+                let most = if channel.by_peer { 4 * 64 + 100 } else { 3 * 100 + 250 };
+                prop_assert!(channel.receiver.octets() <= most);
             }
         }
         it.handle_link_lost();
@@ -186,10 +190,11 @@ fn hostile() -> impl Strategy<Value = Hostile> {
     let value = prop_oneof![0u16..3, 0x3Eu16..0x54, Just(SPSM), 60u16..70, any::<u16>()];
     let signal = (prop_oneof![Just(1u8), 6u8..8, 0x14u8..0x1B], 0u8..12, prop::collection::vec(value, 0..9));
     let data = (
-        0x3Fu16..0x54,
+        prop_oneof![0x3Fu16..0x4A, Just(0x46), Just(0x46)],
         prop_oneof![
-            prop::collection::vec(any::<u8>(), 0..70),
-            (0u8..60, 0usize..60).prop_map(|(length, octets)| [&[length, 0][..], &vec![0; octets]].concat()),
+            40 => (1u8..38).prop_map(|length| [&[length, 0][..], &vec![0; length.into()]].concat()),
+            1 => prop::collection::vec(any::<u8>(), 0..70),
+            1 => (0u8..60, 0usize..60).prop_map(|(length, octets)| [&[length, 0][..], &vec![0; octets]].concat()),
         ],
     );
     prop_oneof![
