@@ -50,7 +50,7 @@
 //! | [`gap`] | advertising data, reports, filters, scanning and connecting |
 //! | [`gatt`] | the client's procedures, and the table of a peer |
 //! | [`att`], [`smp`] | PDUs of the attribute protocol and of pairing |
-//! | [`l2cap`] | frames, their fragments, the signalling channel |
+//! | [`l2cap`] | frames, their fragments, the signalling channel, credit-based channels |
 //! | [`hci`] | commands, events and data packets, flow control, initialisation |
 //! | [`capture`] | btsnoop files, and packets as text |
 //! | [`replay`] | captures in place of a controller: regression tests without a radio |
