@@ -60,8 +60,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The least MTU and MPS of a channel, and of an enhanced one ([Vol 3] Part A, 4.22 and 4.25).
-const MIN_MTU: u16 = 23;
-const MIN_MPS: u16 = 23;
+const MIN_SIZE: u16 = 23;
 const MIN_ENHANCED: u16 = 64;
 
 /// The largest MPS: a K-frame's length has 16 bits, as that of its SDU in it.
@@ -126,7 +125,7 @@ impl CreditChannels {
         spsm: u16,
         options: ChannelOptions,
     ) -> Result<ChannelKey, OpenError> {
-        options.check(MIN_MTU)?;
+        options.check(MIN_SIZE)?;
         let cids = self.allocate_for_us(spsm, options, 1, false)?;
         let &[cid] = cids.as_slice() else { return Err(OpenError::NoChannels) };
         let request = signaling::LeCreditBasedConnectionReq {

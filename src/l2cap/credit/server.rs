@@ -1,6 +1,6 @@
 //! What we offer channels for, and what a link must be like for it. Policy only: it knows of no link and no channel.
 
-use super::{ChannelOptions, InvalidOptions, MIN_MTU};
+use super::{ChannelOptions, InvalidOptions, MIN_SIZE};
 use crate::l2cap::signaling::CreditConnectionResult;
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ impl Servers {
         if self.0.contains_key(&spsm) {
             return Err(ListenError::Taken(spsm));
         }
-        server.options.check(MIN_MTU)?;
+        server.options.check(MIN_SIZE)?;
         self.0.insert(spsm, server);
         Ok(())
     }

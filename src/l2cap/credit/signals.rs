@@ -3,7 +3,7 @@
 use super::channel::{Channel, Receiver, Sender, State};
 use super::{
     ChannelOptions, CloseReason, CreditChannels, DYNAMIC, Event, LinkSecurity, MAX_MPS, MIN_ENHANCED,
-    MIN_MTU, MOST_AT_ONCE, MOST_SIGNALS, OpenFailure, PENDING_TIMEOUT, Pending, ReconfigureFailure,
+    MIN_SIZE, MOST_AT_ONCE, MOST_SIGNALS, OpenFailure, PENDING_TIMEOUT, Pending, ReconfigureFailure,
     RejectReason, Request, Server, Servers, Violation, refuses_sizes,
 };
 use crate::Instant;
@@ -95,7 +95,7 @@ impl CreditChannels {
         let spsm = request.spsm.0;
         let accepted = match servers.judge(spsm, security) {
             Err(refusal) => Err(refusal),
-            Ok(_) if !remote.has_sizes(MIN_MTU) => Err(CreditConnectionResult::UnacceptableParameters),
+            Ok(_) if !remote.has_sizes(MIN_SIZE) => Err(CreditConnectionResult::UnacceptableParameters),
             Ok(server) => self.accept(spsm, server, server.options, &remote, false),
         };
         let response = match accepted {
@@ -215,7 +215,7 @@ impl CreditChannels {
             mps: response.mps,
             credits: response.initial_credits,
         };
-        self.opened(now, cid, &remote, MIN_MTU);
+        self.opened(now, cid, &remote, MIN_SIZE);
     }
 
     fn on_enhanced_response(

@@ -1,6 +1,6 @@
 //! What a user of credit-based channels asks for and learns.
 
-use super::{MAX_MPS, MIN_MPS};
+use super::MAX_MPS;
 use crate::l2cap::signaling::{
     CreditConnectionResult, CreditConnectionsResult, ReconfigureResult, RejectReason,
 };
@@ -49,8 +49,6 @@ impl ChannelOptions {
         Self { mtu: self.mtu.max(least), mps: self.mps.max(least), ..self }
     }
 }
-
-const _: () = assert!(MIN_MPS >= 23, "the first K-frame of an SDU has room behind the length");
 
 /// No channel has such options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
