@@ -1,12 +1,13 @@
-//! The Generic Attribute Profile as a client ([Vol 3] Part G): discovery, reading, writing and subscribing, and the
-//! database that discovery gives.
+//! The Generic Attribute Profile ([Vol 3] Part G). As a client: discovery, reading, writing and subscribing, and the
+//! database that discovery gives. As a server: [`server`].
 //!
 //! Each procedure is a pure fold over ATT responses (see [`procedure`]). Nothing here knows time, connections or the
-//! bearer, and nothing here trusts the server: a table that cannot be ends in [`GattError::DatabaseInvalid`].
+//! bearer, and nothing here trusts the peer: a table that cannot be ends in [`GattError::DatabaseInvalid`].
 
 mod database;
 mod error;
 pub mod procedure;
+pub mod server;
 
 pub use database::{
     Characteristic, Descriptor, ExtendedProperties, Include, LookupError, Properties, Service, Services,
