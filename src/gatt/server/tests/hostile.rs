@@ -10,12 +10,14 @@ fn pdus() -> impl Strategy<Value = Vec<u8>> {
     let opcodes = prop::sample::select(vec![
         0x02, 0x04, 0x06, 0x08, 0x0A, 0x0C, 0x0E, 0x10, 0x12, 0x16, 0x18, 0x20, 0x1E, 0x52, 0xD2,
     ]);
-    let words = prop_oneof![0..0x30_u16, 0x2800..0x2804_u16, Just(0xFFFF), any::<u16>()];
-    let known = (opcodes, prop::collection::vec(words, 0..6), prop::collection::vec(any::<u8>(), 0..30))
-        .prop_map(|(opcode, words, rest)| {
-            let words: Vec<u8> = words.into_iter().flat_map(u16::to_le_bytes).collect();
-            [&[opcode][..], &words, &rest].concat()
-        });
+    let there =
+        prop::sample::select(vec![1, 2, LEVEL, LEVEL_CCCD, 0x10, STORED, ASKED, PRIVATE, SHORT_ASKED]);
+    let words = prop_oneof![6 => there, 1 => 0..0x30_u16, 1 => 0x2800..0x2804_u16, 1 => Just(0xFFFF)];
+    let rest = prop_oneof![Just(Vec::new()), prop::collection::vec(any::<u8>(), 0..30)];
+    let known = (opcodes, prop::collection::vec(words, 0..6), rest).prop_map(|(opcode, words, rest)| {
+        let words: Vec<u8> = words.into_iter().flat_map(u16::to_le_bytes).collect();
+        [&[opcode][..], &words, &rest].concat()
+    });
     prop_oneof![prop::collection::vec(any::<u8>(), 0..40), known]
 }
 
