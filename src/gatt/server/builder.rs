@@ -141,7 +141,7 @@ impl TableBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gatt::server::{Descriptor, PresentationFormat};
+    use crate::gatt::server::{Descriptor, PresentationFormat, SetValueError};
 
     const LONG: Uuid = Uuid::from_u128(0x6E40_0001_B5A3_F393_E0A9_E50E_24DC_CA9E);
 
@@ -315,7 +315,9 @@ mod tests {
         assert_eq!(value(&table, 3), [1, 2, 3, 4]);
         let error = table.set_value(3, &[0u8; 5][..]).expect_err("5 of 4").to_string();
         assert_eq!(error, "handle 0x0003 cannot be set: 5 octets, and it takes 4");
-        assert!(table.set_value(5, &b""[..]).is_err() && table.set_value(99, &b""[..]).is_err());
+        for (handle, what) in [(1, "a service"), (2, "a declaration"), (5, "the user's"), (99, "nothing")] {
+            assert_eq!(table.set_value(handle, &b""[..]), Err(SetValueError::NotStored { handle }), "{what}");
+        }
         assert_eq!(value(&table, 3), [1, 2, 3, 4]);
     }
 }

@@ -90,7 +90,7 @@ impl Layout {
         let value_handle = handle.checked_add(1).ok_or_else(full)?;
         let declaration = [&[c.properties.0][..], &value_handle.to_le_bytes(), &c.uuid.to_wire()].concat();
         if let Some(last) = self.attributes.last_mut() {
-            last.value = Value::Stored(declaration.into());
+            last.value = Value::Declared(declaration.into());
         }
         let value = self.value(c.uuid, c.source, c.max_length)?;
         self.push(None, c.uuid, value, c.permissions, c.max_length, full)?;
@@ -167,7 +167,7 @@ impl Layout {
         if length > MAX_VALUE_LENGTH {
             return Err(BuildError::ValueTooLong { uuid: kind, length, limit: MAX_VALUE_LENGTH });
         }
-        self.push(at, kind, Value::Stored(value.into()), Permissions::READ_ONLY, MAX_VALUE_LENGTH, full)
+        self.push(at, kind, Value::Declared(value.into()), Permissions::READ_ONLY, MAX_VALUE_LENGTH, full)
             .map_err(|error| match error {
                 BuildError::HandleTaken { handle, next, .. } => {
                     BuildError::HandleTaken { uuid: of, handle, next }

@@ -51,7 +51,7 @@ impl View<'_> {
         let refuse = |code| Stop::Refuse(handle, code);
         attribute.permissions.read.check(self.security, AttError::ReadNotPermitted).map_err(refuse)?;
         match &attribute.value {
-            Value::Stored(value) => Ok(value.clone()),
+            Value::Stored(value) | Value::Declared(value) => Ok(value.clone()),
             Value::Configuration { .. } => {
                 let configuration = self.configurations.get(&handle).copied().unwrap_or(0);
                 Ok(Bytes::copy_from_slice(&configuration.to_le_bytes()))

@@ -31,6 +31,8 @@ pub(super) struct Attribute {
 pub(super) enum Value {
     /// The same for every client.
     Stored(Bytes),
+    /// A declaration, or a descriptor that comes by itself: it follows from the table and stays.
+    Declared(Bytes),
     /// The user has it.
     Asked,
     /// A CCCD: each client has its own ([Vol 3] Part G, 3.3.3.3).
@@ -46,8 +48,8 @@ pub(super) enum Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetValueError {
-    /// There is no such attribute, or its value is not kept in the table.
-    #[error("handle 0x{handle:04X} cannot be set: the table keeps no value there")]
+    /// There is no such attribute, or its value is not kept in the table, or it declares what the table is.
+    #[error("handle 0x{handle:04X} cannot be set: the table keeps no value there that can change")]
     NotStored {
         /// The handle given.
         handle: u16,
@@ -79,10 +81,10 @@ impl Table {
         &self.services
     }
 
-    /// The value that the table keeps there; `None` where it keeps none, and for declarations too.
+    /// The value that the table keeps there, declarations included; `None` where it keeps none.
     pub fn value(&self, handle: u16) -> Option<&Bytes> {
         match &self.attribute(handle)?.value {
-            Value::Stored(value) => Some(value),
+            Value::Stored(value) | Value::Declared(value) => Some(value),
             _ => None,
         }
     }
@@ -90,7 +92,7 @@ impl Table {
     /// Changes a value that the table keeps, for all clients; it notifies nobody.
     ///
     /// # Errors
-    /// When the table keeps none there, or it is too long.
+    /// When the table keeps none there, or only a declaration, or it is too long.
     pub fn set_value(&mut self, handle: u16, value: impl Into<Bytes>) -> Result<(), SetValueError> {
         let (value, missing) = (value.into(), SetValueError::NotStored { handle });
         let attribute = self.attribute_mut(handle).ok_or(missing)?;

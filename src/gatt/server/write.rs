@@ -138,7 +138,7 @@ impl Server {
                     self.configurations.insert(offer.handle, configuration);
                     outputs.push(Output::Configured { value_handle, configuration });
                 }
-                Value::Asked => {}
+                Value::Declared(_) | Value::Asked => {}
             }
         }
         Ok(outputs)
