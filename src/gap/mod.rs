@@ -2,6 +2,7 @@
 //!
 //! This layer uses HCI only, never L2CAP or ATT.
 
+pub mod advertise;
 pub mod advertising_data;
 pub mod connect;
 pub mod device_table;
