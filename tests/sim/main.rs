@@ -1,5 +1,6 @@
 //! The virtual radio against raw HCI scripts: a host that is a list of packets, so that nothing is shared.
 
+mod advertiser;
 mod advertising;
 mod connections;
 mod controllers;
