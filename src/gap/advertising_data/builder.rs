@@ -60,12 +60,20 @@ impl AdvertisingDataBuilder {
     }
 
     /// A complete list for each width that is among the services.
-    pub fn services(mut self, services: impl IntoIterator<Item = Uuid>) -> Self {
-        let mut lists: [(AdType, Vec<u8>); 3] = [
-            (AdType::CompleteServices16, Vec::new()),
-            (AdType::CompleteServices32, Vec::new()),
-            (AdType::CompleteServices128, Vec::new()),
-        ];
+    pub fn services(self, services: impl IntoIterator<Item = Uuid>) -> Self {
+        let lists = [AdType::CompleteServices16, AdType::CompleteServices32, AdType::CompleteServices128];
+        self.uuids(lists, services)
+    }
+
+    /// Services that we look for in whoever hears this, a list for each width.
+    pub fn solicited_services(self, services: impl IntoIterator<Item = Uuid>) -> Self {
+        let lists = [AdType::SolicitedServices16, AdType::SolicitedServices32, AdType::SolicitedServices128];
+        self.uuids(lists, services)
+    }
+
+    /// A list for each width, the shortest first.
+    fn uuids(mut self, lists: [AdType; 3], services: impl IntoIterator<Item = Uuid>) -> Self {
+        let mut lists = lists.map(|ad_type| (ad_type, Vec::new()));
         for service in services {
             let wire = service.to_advertising_wire();
             let [(_, short), (_, middle), (_, long)] = &mut lists;
@@ -219,6 +227,17 @@ mod tests {
         let name = data.local_name().expect("a name");
         assert_eq!((name.to_str().as_ref(), name.complete), ("HR", false));
         assert!(data.as_bytes().ends_with(&[2, 0x7E, 1]) && !data.is_malformed());
+    }
+
+    #[test]
+    fn services_that_are_looked_for_are_not_those_offered() {
+        let data = AdvertisingDataBuilder::with_limit(1650)
+            .solicited_services([NUS, uuid16(0x1805), Uuid::from_u32(0x1234_5678)])
+            .build()
+            .expect("fits");
+        let types: Vec<_> = data.structures().map(|structure| structure.ad_type.0).collect();
+        assert_eq!((types, data.services()), (vec![0x14, 0x1F, 0x15], vec![]));
+        assert!(data.as_bytes().starts_with(&[3, 0x14, 0x05, 0x18]));
     }
 
     #[test]
