@@ -6,8 +6,8 @@ use baretooth::capture::Format;
 use baretooth::gap::scan::{Duplicates, ScanOptions};
 use baretooth::hci::Opcode;
 use baretooth::host::OpError;
-use baretooth::sim::ControllerOptions;
 use baretooth::sim::demo::{ECHO_ADDRESS, HEART_RATE_ADDRESS, THERMOMETER_ADDRESS};
+use baretooth::sim::{ControllerOptions, Radio, RadioHandle};
 use baretooth::transports::TransportError;
 use baretooth::{
     Adapter, AdapterBuilder, Address, BdAddr, Error, ErrorCode, Fault, Peer, Recoveries, Recovery,
@@ -228,18 +228,21 @@ async fn when_it_stays_silent_the_session_ends_with_that() {
     assert!(!port.is_open());
 }
 
+/// The one controller says nothing more, whatever it is told.
+async fn hang_for_good(radio: &RadioHandle) {
+    let hang = |radio: &mut Radio| {
+        let id = radio.controllers().next().expect("one");
+        radio.hang(id, u32::MAX);
+    };
+    radio.with(hang).await.expect("the radio runs");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_transport_that_the_program_opened_is_not_opened_again() {
     let (wire, line, radio, _) = wired(ControllerOptions::default(), super::line::demo_devices());
     let adapter = builder().recovery(Recovery::ResetPort).open_with(wire).await.expect("opens");
     let peer = adapter.connect(THERMOMETER_ADDRESS).await.expect("advertises");
-    radio
-        .with(|radio| {
-            let id = radio.controllers().next().expect("one");
-            radio.hang(id, u32::MAX);
-        })
-        .await
-        .expect("the radio runs");
+    hang_for_good(&radio).await;
     peer.rssi().await.expect_err("silent");
     let (closed, took) = timed(adapter.closed()).await;
     let Error::Controller { source: OpError::ControllerFailed { then: None, .. }, .. } = closed else {
@@ -256,13 +259,7 @@ async fn a_transport_that_is_lost_ends_the_session_on_every_rung() {
         let (wire, line, radio, _) = wired(ControllerOptions::default(), super::line::demo_devices());
         let adapter = builder().open_with(wire).await.expect("opens");
         let peer = adapter.connect(THERMOMETER_ADDRESS).await.expect("advertises");
-        radio
-            .with(|radio| {
-                let id = radio.controllers().next().expect("one");
-                radio.hang(id, u32::MAX);
-            })
-            .await
-            .expect("the radio runs");
+        hang_for_good(&radio).await;
         let lost = async {
             tokio::time::sleep(secs(after)).await;
             line.cut();
