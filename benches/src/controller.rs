@@ -2,7 +2,8 @@
 //!
 //! It answers every command and ATT request of a batch in one batch, gives credits back at once, and floods
 //! notifications and advertising reports as fast as they are taken. Notifications carry a sequence number, reports
-//! come from advertisers in turn, writes are counted: a host can prove that nothing was lost.
+//! come from advertisers in turn, writes are counted, and so is what the host serves or sends over a channel: a host can
+//! prove that nothing was lost.
 //!
 //! Sans-IO: [`Controller::receive`] takes a packet, [`Controller::flood`] adds what is due, [`Controller::output`]
 //! holds what to write; [`serve`] does that for a socket. Not modelled: air time, encryption, link-layer procedures,
@@ -10,6 +11,7 @@
 
 mod advertising;
 pub mod attributes;
+mod client;
 mod commands;
 mod flood;
 mod serve;
@@ -110,6 +112,7 @@ struct Link {
     partial: Vec<u8>,
     expected: usize,
     server: attributes::Server,
+    client: client::Client,
     flood: flood::Notifications,
 }
 
@@ -182,7 +185,7 @@ impl Controller {
             CID_ATT => self.att(now, index, payload),
             // Pairing Failed, Pairing Not Supported.
             CID_SMP if octet(payload, 0) == 1 => self.send(index, CID_SMP, |out| out.extend([5, 5])),
-            _ => {}
+            channel => self.channel(index, channel, payload),
         }
     }
 
@@ -228,6 +231,7 @@ pub fn advertiser_address(number: u32) -> [u8; 6] {
 const LINKS: usize = 64;
 const FIRST_HANDLE: u16 = 0x40;
 const CID_ATT: u16 = 4;
+const CID_SIGNALING: u16 = 5;
 const CID_SMP: u16 = 6;
 /// LE events that are on after a reset.
 const DEFAULT_MASK: u64 = 0x1F;

@@ -8,6 +8,8 @@
 //! | 12 | control: a 32-bit number and a 16-bit length of notifications; number 0 is endless |
 //! | 14 | sink: 512 octets; what is written is counted and thrown away |
 //! | 16 | how many write commands this link has brought, 64 bits |
+//! | 18 | client: a 16-bit handle of the host's value, and a 32-bit number of reads before the subscription to it |
+//! | 20 | how many notifications or SDUs of the host have come, and how many were missing, 64 bits each |
 //!
 //! A flood starts when its configuration becomes 1, or when control is written while it is.
 
@@ -28,6 +30,11 @@ pub const CONTROL: u8 = 12;
 pub const SINK: u8 = 14;
 /// Handle of the count of write commands.
 pub const WRITE_COUNT: u8 = 16;
+
+/// Handle that makes the peripheral a client of the host.
+pub const CLIENT: u8 = 18;
+/// Handle of what the client has seen.
+pub const SEEN: u8 = 20;
 
 /// What one link has made of its table.
 pub(super) struct Server {
@@ -70,6 +77,7 @@ impl Controller {
             // Confirmations and other commands are not answered.
             0x1E => return,
             command if command & 0x40 != 0 => return,
+            _ if self.client(index, pdu) => return,
             _ => self.counters.requests += 1,
         }
         let room = self.links[index].mtu.saturating_sub(1);
@@ -102,7 +110,12 @@ impl Controller {
             _ => Err(0x06),
         };
         match answer {
-            Ok(answer) => self.send(index, CID_ATT, |out| out.extend_from_slice(&answer)),
+            Ok(answer) => {
+                self.send(index, CID_ATT, |out| out.extend_from_slice(&answer));
+                if opcode == 0x12 && handle == u16::from(CLIENT) {
+                    self.ask(index);
+                }
+            }
             Err(code) => self.error(index, opcode, handle, code),
         }
     }
@@ -111,7 +124,10 @@ impl Controller {
     fn read(&mut self, index: usize, handle: u16, room: usize) {
         let Some(attribute) = attribute(handle) else { return self.error(index, 0x0A, handle, 0x01) };
         let echo = std::mem::take(&mut self.links[index].server.echo);
-        let other = self.links[index].server.value(attribute).into_owned();
+        let other = match u8::try_from(handle) {
+            Ok(SEEN) => self.links[index].client.seen(),
+            _ => self.links[index].server.value(attribute).into_owned(),
+        };
         let value = if handle == u16::from(ECHO) { &echo } else { &other };
         self.send(index, CID_ATT, |out| {
             out.push(0x0B);
@@ -157,6 +173,10 @@ impl Controller {
                     link.server.notifications = if count == 0 { u64::MAX } else { count };
                     link.server.notification_length = usize::from(u16::from_le_bytes([low, high]));
                 }
+            }
+            Ok(CLIENT) => {
+                link.client.instruct(value);
+                return true;
             }
             _ => return false,
         }
@@ -213,8 +233,8 @@ const fn row(handle: u16, kind: u16, value: &'static [u8]) -> Attribute {
 
 const PRIMARY_SERVICE: u16 = 0x2800;
 const CHARACTERISTIC: u16 = 0x2803;
-const SERVICES: [(u16, u16, u16); 3] = [(1, 3, 0x1800), (4, 4, 0x1801), (5, 16, 0xFFF0)];
-static TABLE: [Attribute; 16] = [
+const SERVICES: [(u16, u16, u16); 3] = [(1, 3, 0x1800), (4, 4, 0x1801), (5, 20, 0xFFF0)];
+static TABLE: [Attribute; 20] = [
     row(1, PRIMARY_SERVICE, &[0x00, 0x18]),
     row(2, CHARACTERISTIC, &[0x02, 3, 0, 0x00, 0x2A]),
     row(3, 0x2A00, b"echo-controller"),
@@ -231,4 +251,8 @@ static TABLE: [Attribute; 16] = [
     row(14, 0xFFF4, &[0x5A; 512]),
     row(15, CHARACTERISTIC, &[0x02, 16, 0, 0xF5, 0xFF]),
     row(16, 0xFFF5, &[]),
+    row(17, CHARACTERISTIC, &[0x08, 18, 0, 0xF6, 0xFF]),
+    row(18, 0xFFF6, &[]),
+    row(19, CHARACTERISTIC, &[0x02, 20, 0, 0xF7, 0xFF]),
+    row(20, 0xFFF7, &[]),
 ];

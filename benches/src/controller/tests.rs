@@ -1,4 +1,4 @@
-use super::attributes::{CONTROL, ECHO, FLOOD, FLOOD_CONFIGURATION, SINK, WRITE_COUNT};
+use super::attributes::{CLIENT, CONTROL, ECHO, FLOOD, FLOOD_CONFIGURATION, SEEN, SINK, WRITE_COUNT};
 use super::*;
 use crate::h4::packet_length;
 
@@ -68,6 +68,50 @@ fn write_commands_are_counted_and_their_credits_given_back() {
 }
 
 #[test]
+fn a_client_reads_as_often_as_told_subscribes_and_sees_what_is_missing() {
+    let mut controller = connected(Options::default());
+    let told = att(&mut controller, &[0x12, CLIENT, 0, 7, 0, 2, 0, 0, 0]);
+    assert_eq!(told, [&[0x13][..], &[0x0A, 7, 0]]);
+    assert_eq!(att(&mut controller, &[0x0B, 1]), [[0x0A, 7, 0]]);
+    assert_eq!(att(&mut controller, &[0x0B, 1]), [[0x12, 8, 0, 1, 0]]);
+    assert!(att(&mut controller, &[0x13]).is_empty());
+    for sequence in [0, 1, 4] {
+        assert!(att(&mut controller, &[0x1B, 7, 0, sequence, 0, 0, 0]).is_empty());
+    }
+    let seen = [&[0x0B, 3][..], &[0; 7], &[2], &[0; 7]].concat();
+    assert_eq!(att(&mut controller, &[0x0A, SEEN, 0]), [seen]);
+}
+
+#[test]
+fn the_sdus_of_a_channel_are_counted_and_their_credits_given_back() {
+    let mut controller = connected(Options::default());
+    let frame = |controller: &mut Controller, channel: u16, payload: &[u8]| {
+        let [a0, a1] = length_octets(payload.len() + 4);
+        let ([l0, l1], [c0, c1]) = (length_octets(payload.len()), channel.to_le_bytes());
+        controller.receive(NOW, &[&[2, 0x40, 0, a0, a1, l0, l1, c0, c1], payload].concat());
+        sent(controller).into_iter().map(|packet| packet[7..].to_vec()).collect::<Vec<_>>()
+    };
+    let open = [0x14, 9, 10, 0, 0x80, 0, 0x41, 0, 64, 0, 64, 0, 1, 0];
+    let opened = frame(&mut controller, 5, &open);
+    let accepted = [5, 0, 0x15, 9, 10, 0, 0x40, 0, 0, 8, 247, 0, 0xFF, 0xFF, 0, 0];
+    assert_eq!(opened, [accepted]);
+    assert!(frame(&mut controller, 0x40, &[6, 0, 0, 0, 0, 0, 1]).is_empty(), "one octet is to come");
+    assert!(frame(&mut controller, 0x40, &[2]).is_empty());
+    for sequence in 1..0x8000_u32 - 2 {
+        let [a, b, c, d] = sequence.to_le_bytes();
+        assert!(frame(&mut controller, 0x40, &[4, 0, a, b, c, d]).is_empty());
+    }
+    let given = frame(&mut controller, 0x40, &[4, 0, 0xFE, 0x7F, 0, 0]);
+    assert_eq!(given, [[5, 0, 0x16, 1, 4, 0, 0x40, 0, 0, 0x80]]);
+    let seen = [&[0x0B, 0xFF, 0x7F][..], &[0; 14]].concat();
+    assert_eq!(att(&mut controller, &[0x0A, SEEN, 0]), [seen]);
+    assert_eq!(
+        frame(&mut controller, 5, &[6, 3, 4, 0, 0x40, 0, 0x41, 0]),
+        [[5, 0, 7, 3, 4, 0, 0x40, 0, 0x41, 0]]
+    );
+}
+
+#[test]
 fn an_echo_is_read_as_it_was_written_even_in_fragments() {
     let mut controller = connected(Options::default());
     controller.receive(NOW, &[2, 0x40, 0, 5, 0, 5, 0, 4, 0, 0x12]);
@@ -94,10 +138,10 @@ fn discovery_finds_the_whole_table_and_then_its_end() {
     let mut controller = connected(Options::default());
     let services = att(&mut controller, &[0x10, 1, 0, 0xFF, 0xFF, 0x00, 0x28]);
     assert_eq!(services[0].len(), 2 + 3 * 6);
-    assert_eq!(att(&mut controller, &[0x10, 17, 0, 0xFF, 0xFF, 0x00, 0x28]), [[1, 0x10, 17, 0, 0x0A]]);
-    let characteristics = att(&mut controller, &[0x08, 5, 0, 16, 0, 0x03, 0x28]);
+    assert_eq!(att(&mut controller, &[0x10, 21, 0, 0xFF, 0xFF, 0x00, 0x28]), [[1, 0x10, 21, 0, 0x0A]]);
+    let characteristics = att(&mut controller, &[0x08, 5, 0, 20, 0, 0x03, 0x28]);
     assert_eq!(characteristics[0][..4], [9, 7, 6, 0]);
-    assert_eq!(characteristics[0].len(), 2 + 3 * 7, "three of six fit into 23 octets");
+    assert_eq!(characteristics[0].len(), 2 + 3 * 7, "three of eight fit into 23 octets");
 }
 
 #[test]
