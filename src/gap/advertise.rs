@@ -196,21 +196,21 @@ impl Advertiser {
         self.outcomes.pop_front()
     }
 
-    /// LE Advertising Set Terminated. Of a set that does not advertise it is nothing.
+    /// LE Advertising Set Terminated; says whether it was of a set that advertises.
     pub fn on_set_terminated(
         &mut self,
         handle: u8,
         status: ErrorCode,
         connection: ConnectionHandle,
         events: u8,
-    ) {
+    ) -> bool {
         let how = match status {
             ErrorCode::Success => Ended::Connected(connection),
             ErrorCode::AdvertisingTimeout => Ended::TimedOut,
             ErrorCode::LimitReached => Ended::Sent(events),
             status => Ended::Controller(status),
         };
-        self.end_by_controller(|set| set.handle == Some(handle), how);
+        self.end_by_controller(|set| set.handle == Some(handle), how)
     }
 
     /// LE Connection Complete in any of its forms. Says whether a set may have brought this link about: one that no set
@@ -377,6 +377,10 @@ impl Advertiser {
     fn stop_where(&mut self, which: impl Fn(&Set) -> bool, how: Ended) {
         let sets = self.sets.iter_mut().filter(|set| set.ending.is_none() && which(set));
         sets.for_each(|set| set.ending = Some(Ending::Say(how)));
+        // What the controller has heard nothing of is over at once, whether it listens or not.
+        if self.outstanding.is_none() {
+            self.sweep();
+        }
     }
 
     /// The set that the controller was told to advertise and has not answered.

@@ -50,6 +50,11 @@ impl LeFeatures {
         self.has(5)
     }
 
+    /// LE 2M PHY.
+    pub const fn le_2m_phy(self) -> bool {
+        self.has(8)
+    }
+
     /// LE Coded PHY.
     pub const fn coded_phy(self) -> bool {
         self.has(11)

@@ -17,6 +17,12 @@ impl Host {
                 self.scans.insert(op);
                 Ok(())
             }
+            Request::Advertise(options) => self.advertise(op, options),
+            Request::SetAdvertisingData { of, data, scan_response } => {
+                self.set_advertising_data(of, data, scan_response)?;
+                self.done(op, Ok(Output::Done));
+                Ok(())
+            }
             Request::Connect { address, options } => {
                 if options.parameters.units().is_none() {
                     return Err(OpError::Invalid(

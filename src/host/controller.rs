@@ -2,8 +2,7 @@
 
 use super::link::Link;
 use super::phase::{Phase, Wait};
-use super::{Event, Host, LinkTiming, OpError, OpId, Output, Owner, Sighting};
-use crate::Instant;
+use super::{ConnectionId, Event, Host, LinkTiming, OpError, OpId, Output, Owner, Sighting};
 use crate::codec::front;
 use crate::gap::connect::{Attempt, Ended, FAILED_TO_BE_ESTABLISHED, How};
 use crate::gap::scan::{Outcome, ScanFailure, SupportLost};
@@ -12,6 +11,7 @@ use crate::hci::command::{self, HciCommand, LeReadPhyReturn, ReadRssiReturn};
 use crate::hci::event::{self, LeConnectionComplete, LeMeta};
 use crate::hci::{ConnectionHandle, ErrorCode, LeEvent, LeFeatures, Opcode, ParameterUnits, Role};
 use crate::transports::HciPacket;
+use crate::{Address, Instant};
 use bytes::Bytes;
 
 /// The largest handle of a connection ([Vol 4] Part E, 5.4.2).
@@ -89,6 +89,8 @@ impl Host {
                 });
             }
             LeEvent::LeScanTimeout(_) => self.scanner.on_scan_timeout(),
+            LeEvent::LeAdvertisingSetTerminated(e) => self.on_set_terminated(e),
+            LeEvent::LeScanRequestReceived(e) => self.on_scan_request(e),
             LeEvent::LeConnectionComplete(_)
             | LeEvent::LeEnhancedConnectionComplete(_)
             | LeEvent::LeEnhancedConnectionCompleteV2(_) => {
@@ -167,6 +169,7 @@ impl Host {
         match owner {
             Owner::Init => self.on_init_answer(now, answer),
             Owner::Scan => self.on_scan_answer(opcode, status),
+            Owner::Advertise => self.advertising.advertiser.on_command_result(now, opcode, answer),
             Owner::Connect => self.on_connect_answer(now, opcode, status),
             Owner::Link(handle, op, wait) => {
                 let result = match status {
@@ -241,7 +244,7 @@ impl Host {
     }
 
     /// The controller claims the extended commands and does not know them.
-    fn lose_extended(&mut self) {
+    pub(super) fn lose_extended(&mut self) {
         tracing::warn!("the controller does not know the extended commands it claims; going on without");
         if let Some(info) = &mut self.info {
             info.extended = false;
@@ -262,6 +265,9 @@ impl Host {
         let (status, handle) = (complete.status, complete.connection_handle);
         if status.is_success() && (handle.0 > LARGEST_HANDLE || self.links.contains_key(&handle)) {
             tracing::warn!(%handle, "a connection with a handle that cannot be");
+            return;
+        }
+        if self.accept(&complete) {
             return;
         }
         let ours = complete.role == Role::Central || !status.is_success();
@@ -288,7 +294,7 @@ impl Host {
         let error = match how {
             How::Connected | How::Unwanted => {
                 if let Some(complete) = complete {
-                    self.open_link(now, attempt, how == How::Unwanted, &complete);
+                    self.open_link_of(now, attempt, how == How::Unwanted, &complete);
                 }
                 return;
             }
@@ -300,42 +306,62 @@ impl Host {
         self.done(op, Err(error));
     }
 
-    fn open_link(
+    /// The link that an attempt asked for.
+    fn open_link_of(
         &mut self,
         now: Instant,
         attempt: Attempt<OpId>,
         unwanted: bool,
         complete: &LeConnectionComplete,
     ) {
-        let id = super::ConnectionId(self.next_connection);
-        self.next_connection += 1;
-        let (handle, role) = (complete.connection_handle, complete.role);
+        let handle = complete.connection_handle;
         // The controller may name the peer by its identity; an anonymous one is whom we asked for.
         let peer = complete.peer_address_type.with(complete.peer_address).unwrap_or(attempt.address);
-        let timing = LinkTiming::from_units(
-            complete.connection_interval,
-            complete.peripheral_latency,
-            complete.supervision_timeout,
-        );
         let op = attempt.key;
         let mtu = attempt.options.mtu.unwrap_or(self.config.mtu).clamp(23, 517);
         let phase = if unwanted { Phase::Unwanted(Some(op)) } else { Phase::Settling(attempt) };
-        self.acl.open(handle);
-        self.links.insert(handle, Link::new(id, handle, role, peer, timing, phase, mtu));
+        let id = self.new_connection();
+        self.open_link(id, complete, peer, mtu, phase);
         if unwanted {
             return self.disconnect(now, handle, ErrorCode::RemoteUserTerminatedConnection);
-        }
-        if self.info.as_ref().is_some_and(|info| info.features.data_length()) {
-            self.housekeeping(command::LeSetDataLength {
-                connection_handle: handle,
-                tx_octets: 251,
-                tx_time: 2120,
-            });
         }
         if mtu > crate::att::DEFAULT_MTU {
             self.on_link(handle, |link, out| link.submit(now, op, ExchangeMtu::offering(mtu).into(), out));
         } else {
             self.on_settled(handle);
+        }
+    }
+
+    pub(super) fn new_connection(&mut self) -> ConnectionId {
+        let id = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        id
+    }
+
+    /// A link is up at the controller.
+    pub(super) fn open_link(
+        &mut self,
+        id: ConnectionId,
+        complete: &LeConnectionComplete,
+        peer: Address,
+        mtu: u16,
+        phase: Phase,
+    ) {
+        let (handle, role) = (complete.connection_handle, complete.role);
+        let timing = LinkTiming::from_units(
+            complete.connection_interval,
+            complete.peripheral_latency,
+            complete.supervision_timeout,
+        );
+        let wanted = !matches!(phase, Phase::Unwanted(_));
+        self.acl.open(handle);
+        self.links.insert(handle, Link::new(id, handle, role, peer, timing, phase, mtu));
+        if wanted && self.info.as_ref().is_some_and(|info| info.features.data_length()) {
+            self.housekeeping(command::LeSetDataLength {
+                connection_handle: handle,
+                tx_octets: 251,
+                tx_time: 2120,
+            });
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the host tells.
 
 use super::{ConnectionId, ConnectionInfo, Fault, LinkTiming, OpError, OpId, Output, Rung};
+use crate::Address;
 use crate::gap::device_table::Device;
 use crate::gap::report::Report;
 use crate::hci::{ControllerInfo, ErrorCode, Phy};
@@ -34,6 +35,20 @@ pub enum Event {
         /// The scan.
         op: OpId,
     },
+    /// The controller advertises for a request. Comes once, however often the controller is reset.
+    AdvertisingStarted {
+        /// The advertisement.
+        op: OpId,
+        /// The power it is sent with, in dBm, where the controller says it.
+        tx_power: Option<i8>,
+    },
+    /// A scanner asked for the scan response of an advertisement that wants to know.
+    ScanRequested {
+        /// The advertisement.
+        op: OpId,
+        /// Who asked.
+        scanner: Address,
+    },
     /// An advertiser was heard that a scan asked for.
     Heard {
         /// The scan.
@@ -41,7 +56,8 @@ pub enum Event {
         /// What was heard, and of whom.
         sighting: Box<Sighting>,
     },
-    /// A link is up. Comes before the result of its request and before anything else of the link.
+    /// A link is up. Comes before the result of its request, or of the advertisement that a central connected to, and
+    /// before anything else of the link.
     Connected(ConnectionInfo),
     /// A link is down. Comes once, after the failures of all requests on it.
     Disconnected {
@@ -87,8 +103,8 @@ pub enum Event {
     },
     /// An event that is not in the tables, a vendor's for example.
     Unknown(HciPacket),
-    /// The controller has failed, or the last rung has. Everything in progress but the scans that had begun fails
-    /// behind this event. [`Ready`](Self::Ready) follows, or this with the next rung, or [`Failed`](Self::Failed).
+    /// The controller has failed, or the last rung has. Everything in progress but the scans and
+    /// advertisements that had begun fails behind this event. [`Ready`](Self::Ready) follows, or this with the next rung, or [`Failed`](Self::Failed).
     ///
     /// [`Rung::Reset`] is the host's own business. Of the others the host knows nothing: close the transport, do what
     /// the rung says, and tell the result by [`Host::handle_reopened`](super::Host::handle_reopened). Until then it

@@ -4,6 +4,7 @@
 //! number of its own or waits. All work happens in `handle_*`, [`submit`](Host::submit) and [`cancel`](Host::cancel);
 //! the three `poll_*` only hand out what is ready, so there is no order in which they have to be called.
 
+mod advertising;
 mod begin;
 mod config;
 mod controller;
@@ -14,6 +15,7 @@ mod phase;
 mod recovery;
 mod request;
 
+pub use advertising::AdvertisingEnd;
 pub use config::{HostConfig, ParameterPolicy};
 pub use event::{Event, Sighting};
 pub use ladder::{Fault, Recovery, Rung};
@@ -31,6 +33,7 @@ use crate::hci::{
 };
 use crate::transports::{HciPacket, PacketIndicator};
 use crate::{BdAddr, Instant};
+use advertising::Advertising;
 use begin::update;
 use ladder::Ladder;
 use link::{Link, Out};
@@ -58,6 +61,7 @@ pub struct Host {
     /// Scans in progress.
     scans: BTreeSet<OpId>,
     assembler: Assembler,
+    advertising: Advertising,
     connector: Connector<OpId>,
     links: BTreeMap<ConnectionHandle, Link>,
     transmit: VecDeque<HciPacket>,
@@ -91,6 +95,7 @@ enum State {
 enum Owner {
     Init,
     Scan,
+    Advertise,
     Connect,
     /// A request on a link; with a wait, an event answers it after the command's status.
     Link(ConnectionHandle, OpId, Option<Wait>),
@@ -111,6 +116,8 @@ pub enum Reason {
     Command,
     /// An attempt to connect ends then.
     Connect,
+    /// An advertisement ends then.
+    Advertise,
     /// An ATT transaction ends then ([Vol 3] Part F, 3.3.3), or an indication is confirmed.
     Link,
 }
@@ -131,6 +138,7 @@ impl Host {
             scanner: Scanner::default(),
             scans: BTreeSet::new(),
             assembler: Assembler::default(),
+            advertising: Advertising::default(),
             connector: Connector::new(limit),
             links: BTreeMap::new(),
             transmit: VecDeque::new(),
@@ -185,6 +193,7 @@ impl Host {
         if let Some(ended) = self.connector.on_timeout(now) {
             self.on_attempt_ended(now, ended, None);
         }
+        self.advertising.advertiser.on_timeout(now);
         let due = |(handle, link): (&ConnectionHandle, &Link)| {
             link.deadline().is_some_and(|deadline| deadline <= now).then_some(*handle)
         };
@@ -204,8 +213,8 @@ impl Host {
         self.pump(now);
     }
 
-    /// Begins a request. Its end is an [`Event::OpDone`] with the number returned here. Scans and connections that are
-    /// asked for while the controller is being initialised wait for it.
+    /// Begins a request. Its end is an [`Event::OpDone`] with the number returned here. Scans, connections and
+    /// advertisements that are asked for while the controller is being initialised wait for it.
     pub fn submit(&mut self, now: Instant, request: impl Into<Request>) -> OpId {
         let op = OpId(self.next_op);
         self.next_op += 1;
@@ -225,8 +234,8 @@ impl Host {
         op
     }
 
-    /// Gives a request up. What was not sent is removed and fails with [`OpError::Cancelled`]; a scan and an attempt
-    /// to connect are ended at the controller first; what was sent to a peer finishes.
+    /// Gives a request up. What was not sent is removed and fails with [`OpError::Cancelled`]; a scan, an
+    /// advertisement and an attempt to connect are ended at the controller first; what was sent to a peer finishes.
     pub fn cancel(&mut self, now: Instant, op: OpId) {
         if self.scans.remove(&op) {
             self.scanner.unsubscribe(op.0);
@@ -236,6 +245,7 @@ impl Host {
             }
             self.done(op, Err(OpError::Cancelled));
         }
+        self.advertising.advertiser.stop(op.0);
         if let Some(ended) = self.connector.cancel(op) {
             self.on_attempt_ended(now, ended, None);
         }
@@ -266,17 +276,19 @@ impl Host {
     pub fn poll_timeout(&self) -> Option<(Instant, Reason)> {
         let command = self.commands.deadline().map(|at| (at, Reason::Command));
         let connect = self.connector.deadline().map(|at| (at, Reason::Connect));
+        let advertise = self.advertising.advertiser.deadline().map(|at| (at, Reason::Advertise));
         let link = self.links.values().filter_map(Link::deadline).min().map(|at| (at, Reason::Link));
-        [command, connect, link].into_iter().flatten().min()
+        [command, connect, advertise, link].into_iter().flatten().min()
     }
 
-    /// Ends scans, attempts and links, as far as the controller still answers. [`is_idle`](Self::is_idle) says when.
+    /// Ends scans, advertisements, attempts and links, as far as the controller still answers. [`is_idle`](Self::is_idle) says when.
     pub fn wind_down(&mut self, now: Instant) {
         let attempts: Vec<_> = self.connector.keys().collect();
         let scans: Vec<_> = self.scans.iter().copied().collect();
         for op in scans.into_iter().chain(attempts) {
             self.cancel(now, op);
         }
+        self.advertising.advertiser.stop_all();
         let handles: Vec<_> = self.links.keys().copied().collect();
         for handle in handles {
             self.disconnect(now, handle, ErrorCode::RemoteUserTerminatedConnection);
@@ -284,11 +296,12 @@ impl Host {
         self.pump(now);
     }
 
-    /// Whether there is no scan, no attempt, no link, and no command that the controller has to answer.
+    /// Whether there is no scan, no advertisement, no attempt, no link, and no command that the controller has to answer.
     pub fn is_idle(&self) -> bool {
         let controller_idle =
             self.scanner.is_idle() && !self.connector.is_initiating() && self.commands.is_idle();
-        self.transmit.is_empty() && self.links.is_empty() && controller_idle
+        let quiet = self.advertising.advertiser.is_idle() && controller_idle;
+        self.transmit.is_empty() && self.links.is_empty() && quiet
     }
 
     fn initialize(&mut self, again: bool) {
@@ -338,7 +351,12 @@ impl Host {
             while let Some(outcome) = self.scanner.poll_outcome() {
                 self.on_scan_outcome(outcome);
             }
+            let support = self.advertise_support();
+            if let Some(packet) = self.advertising.advertiser.poll_command(&support) {
+                self.commands.push(Owner::Advertise, packet);
+            }
         }
+        self.poll_advertising();
         while let Some(packet) = self.commands.pump(now) {
             self.transmit.push_back(packet);
         }

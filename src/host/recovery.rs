@@ -5,7 +5,10 @@ use super::{Event, Fault, Host, OpError, OpId, Owner, Rung, State};
 use crate::Instant;
 use crate::gap::connect::Attempt;
 use crate::hci::command::{
-    Disconnect, HciCommand, LeExtendedCreateConnection, LeSetExtendedScanEnable, LeSetExtendedScanParameters,
+    Disconnect, HciCommand, LeExtendedCreateConnection, LeReadMaximumAdvertisingDataLength,
+    LeReadNumberOfSupportedAdvertisingSets, LeRemoveAdvertisingSet, LeSetAdvertisingSetRandomAddress,
+    LeSetExtendedAdvertisingData, LeSetExtendedAdvertisingEnable, LeSetExtendedAdvertisingParameters,
+    LeSetExtendedScanEnable, LeSetExtendedScanParameters, LeSetExtendedScanResponseData,
 };
 use crate::hci::{ErrorCode, Next, Opcode};
 
@@ -64,7 +67,7 @@ impl Host {
             // Knows by itself what can be spared.
             Owner::Init => true,
             // A controller that has never answered such a command may not have it; there is a legacy form.
-            Owner::Scan | Owner::Connect if EXTENDED.contains(&opcode) => {
+            Owner::Scan | Owner::Connect | Owner::Advertise if EXTENDED.contains(&opcode) => {
                 !self.known_extended.contains(&opcode)
             }
             Owner::Housekeeping if opcode == Disconnect::OPCODE => false,
@@ -73,7 +76,7 @@ impl Host {
                 self.unanswered += 1;
                 self.unanswered < 2
             }
-            Owner::Scan | Owner::Connect | Owner::Link(..) => false,
+            Owner::Scan | Owner::Connect | Owner::Advertise | Owner::Link(..) => false,
         }
     }
 
@@ -130,13 +133,17 @@ impl Host {
         }
     }
 
-    /// Fails what is in progress, links included. Scans that have begun go on when the controller is ready again.
+    /// Fails what is in progress, links included. Scans and advertisements that have begun go on when the controller is
+    /// ready again.
     fn interrupt(&mut self, now: Instant, error: &OpError, silent: Option<Owner>) {
         if let Some(Owner::Scan) = silent {
             for key in self.scanner.end_unserved() {
                 self.scans.remove(&OpId(key));
                 self.done(OpId(key), Err(error.clone()));
             }
+        }
+        if let Some(Owner::Advertise) = silent {
+            self.fail_unserved_advertisements(error);
         }
         let commands = self.commands.clear().map(|(owner, _)| owner);
         for owner in silent.into_iter().chain(commands).collect::<Vec<_>>() {
@@ -150,6 +157,7 @@ impl Host {
         }
         self.fail_attempts(error);
         self.scanner.on_reset();
+        self.reset_advertising();
         self.assembler.clear();
         let handles: Vec<_> = self.links.keys().copied().collect();
         for handle in handles {
@@ -165,6 +173,7 @@ impl Host {
             self.scanner.unsubscribe(op.0);
             self.done(op, Err(error.clone()));
         }
+        self.fail_advertisements(&error);
         self.fail_attempts(&error);
         self.state = State::Failed(error.clone());
         self.events.push_back(Event::Failed(error));
@@ -179,8 +188,16 @@ impl Host {
 }
 
 /// The commands in whose place there is an older one.
-const EXTENDED: [Opcode; 3] = [
+const EXTENDED: [Opcode; 11] = [
     LeSetExtendedScanParameters::OPCODE,
     LeSetExtendedScanEnable::OPCODE,
     LeExtendedCreateConnection::OPCODE,
+    LeSetAdvertisingSetRandomAddress::OPCODE,
+    LeSetExtendedAdvertisingParameters::OPCODE,
+    LeSetExtendedAdvertisingData::OPCODE,
+    LeSetExtendedScanResponseData::OPCODE,
+    LeSetExtendedAdvertisingEnable::OPCODE,
+    LeReadMaximumAdvertisingDataLength::OPCODE,
+    LeReadNumberOfSupportedAdvertisingSets::OPCODE,
+    LeRemoveAdvertisingSet::OPCODE,
 ];

@@ -1,6 +1,9 @@
 //! What a user may ask of the host, and what comes of it.
 
+use super::AdvertisingEnd;
 use super::ladder::{Fault, Rung, outlook};
+use crate::gap::advertise::{AdvertiseOptions, InvalidAdvertising};
+use crate::gap::advertising_data::AdvertisingDataBuf;
 use crate::gap::connect::{ConnectOptions, ConnectionParameters};
 use crate::gap::scan::ScanOptions;
 use crate::gatt::GattError;
@@ -37,6 +40,19 @@ impl fmt::Display for ConnectionId {
 pub enum Request {
     /// Report advertisers until the request is cancelled.
     Scan(ScanOptions),
+    /// Advertise until the request is cancelled, a central connects, or the time or the number of events of the options
+    /// is over.
+    Advertise(AdvertiseOptions),
+    /// Give an advertisement other data. Done when they are taken: the controller is told as soon as it listens. One
+    /// that cannot have them goes on with those it has.
+    SetAdvertisingData {
+        /// The advertisement.
+        of: OpId,
+        /// What everyone hears.
+        data: AdvertisingDataBuf,
+        /// What those hear who ask.
+        scan_response: AdvertisingDataBuf,
+    },
     /// Make a link, MTU exchange included.
     Connect {
         /// The peer.
@@ -162,6 +178,8 @@ pub enum Output {
     Done,
     /// A link is up.
     Connected(ConnectionInfo),
+    /// An advertisement is over without having been cancelled.
+    Advertised(AdvertisingEnd),
     /// The result of a GATT procedure.
     Gatt(Outcome),
     /// dBm; `None` when the controller does not know.
@@ -225,6 +243,18 @@ pub enum OpError {
         /// How long we listened.
         after: Duration,
     },
+    /// This cannot be advertised, by this controller or by any.
+    #[error(transparent)]
+    Advertising(InvalidAdvertising),
+    /// The controller's advertising sets are all in use.
+    #[error("the controller advertises {sets} sets at once, and no more; stop one of them")]
+    NoAdvertisingSetLeft {
+        /// How many it has.
+        sets: usize,
+    },
+    /// No such advertisement, or it is over.
+    #[error("not advertising")]
+    NotAdvertising,
     /// There is a link to this peer, or one is being made.
     #[error("already connected or connecting; wait for `disconnect` before connecting again")]
     AlreadyConnected,

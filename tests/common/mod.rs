@@ -3,10 +3,12 @@
 //! No runtime and no clock: time is a number that the tests move.
 #![allow(dead_code, unused_imports)] // each test crate uses its own part of this
 
+mod crowd;
 mod pair;
 mod script;
 
-pub use pair::{Blame, Pair, config, connect, each_seed, gatt};
+pub use crowd::{Crowd, Station};
+pub use pair::{Blame, Pair, Recorded, config, connect, each_seed, gatt};
 pub use script::{PEER, Script};
 
 use baretooth::hci::Opcode;

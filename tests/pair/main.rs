@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod advertising;
 mod connecting;
 mod controllers;
 mod endings;

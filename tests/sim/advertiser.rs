@@ -59,12 +59,14 @@ impl Station {
                 LeEvent::LeEnhancedConnectionComplete(e) => {
                     self.advertiser.on_connection_complete(e.status, e.role, e.connection_handle);
                 }
-                LeEvent::LeAdvertisingSetTerminated(e) => self.advertiser.on_set_terminated(
-                    e.advertising_handle,
-                    e.status,
-                    e.connection_handle,
-                    e.num_completed_extended_advertising_events,
-                ),
+                LeEvent::LeAdvertisingSetTerminated(e) => {
+                    self.advertiser.on_set_terminated(
+                        e.advertising_handle,
+                        e.status,
+                        e.connection_handle,
+                        e.num_completed_extended_advertising_events,
+                    );
+                }
                 _ => {}
             },
             _ => {}

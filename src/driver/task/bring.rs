@@ -59,6 +59,7 @@ impl Task {
                     let _ = self.recoveries.send(RecoveryEvent::Failed { fault, then });
                 }
                 Event::Failed(error) => return Err(self.failure(error)),
+                Event::AdvertisingStarted { .. } | Event::ScanRequested { .. } => {}
                 Event::Phy { .. } | Event::Unknown(_) => {}
             }
         }
