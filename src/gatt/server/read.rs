@@ -81,11 +81,18 @@ impl View<'_> {
         Ok(AttPdu::from(ReadMultipleRsp { set_of_values: Rest(&set) }).to_bytes())
     }
 
-    /// What is too long is cut wherever that is; lengths stay those of the whole values ([Vol 3] Part F, 3.4.4.12).
+    /// What is too long is cut at ATT_MTU, but never in a length, which goes whole or not at all; lengths stay those
+    /// of the whole values ([Vol 3] Part F, 3.4.4.12).
     fn read_multiple_variable(&self, request: &ReadMultipleVariableReq<'_>) -> Result<Bytes, Stop> {
+        let mut room = self.mtu - 1;
         let values = self.values(request.handles)?;
         let values: Vec<_> = values
             .iter()
+            .take_while(|value| {
+                let fits = room >= 2;
+                room = room.saturating_sub(2 + value.len());
+                fits
+            })
             .map(|value| LengthValue {
                 length: u16::try_from(value.len()).unwrap_or(u16::MAX),
                 value: Rest(value),

@@ -313,3 +313,18 @@ fn each_asked_value_of_a_set_is_asked_for_once() {
     link.security.encrypted = false;
     assert_eq!(sent(&link.answer(Ok(b"1"))), error(0x0E, PRIVATE, AttError::InsufficientEncryption));
 }
+
+/// [Vol 3] Part F, 3.4.4.12
+#[test]
+fn variable_values_are_cut_at_the_mtu_and_never_within_a_length() {
+    let read = |handles: &[u16]| {
+        let handles: Vec<u8> = handles.iter().flat_map(|handle| handle.to_le_bytes()).collect();
+        Link::new().response([&[0x20][..], &handles].concat())
+    };
+    assert_eq!(read(&[LEVEL; 7]), [&[0x21][..], &[1, 0, 90].repeat(7)].concat(), "one octet is left");
+    assert_eq!(read(&[LEVEL; 9]), read(&[LEVEL; 7]), "in which no length begins");
+    let whole = [&[0x21][..], &[2, 0, 0, 0].repeat(5), &[2, 0]].concat();
+    assert_eq!(read(&[LEVEL_CCCD; 6]), whole, "a length alone");
+    let value: Vec<u8> = (0..17).collect();
+    assert_eq!(read(&[LEVEL, STORED, LEVEL]), [&[0x21, 1, 0, 90, 100, 0][..], &value].concat());
+}
