@@ -92,6 +92,7 @@ pub mod assigned;
 pub mod att;
 pub mod capture;
 pub mod codec;
+mod crypto;
 #[cfg(feature = "tokio")]
 mod driver;
 pub mod gap;

@@ -1,7 +1,8 @@
 //! Gathers declarations into a table, or says what does not fit.
 
 use super::access::Access;
-use super::declaration::{Characteristic, Service};
+use super::caching::{CLIENT_SUPPORTED_FEATURES, DATABASE_HASH, SERVER_SUPPORTED_FEATURES, SERVICE_CHANGED};
+use super::declaration::{Characteristic, Service, Source};
 use super::layout::Layout;
 use super::table::Table;
 use crate::gatt::{self, Services};
@@ -80,9 +81,8 @@ pub enum BuildError {
 }
 
 impl TableBuilder {
-    /// A builder that begins with the GAP service (Device Name, Appearance «unknown») and the GATT service
-    /// (Service Changed). They have no Database Hash and no Client Supported Features yet: the one needs AES-CMAC
-    /// and both need bonds to be of use.
+    /// A builder that begins with the GAP service (Device Name, Appearance «unknown») and the GATT service (Service
+    /// Changed, Client Supported Features, Database Hash, Server Supported Features).
     pub fn new(device_name: &str) -> Self {
         Self::with_appearance(device_name, 0)
     }
@@ -97,9 +97,7 @@ impl TableBuilder {
                 .characteristic(name.max_length(DEVICE_NAME_LENGTH))
                 .characteristic(Characteristic::new(uuid16(0x2A01)).value(appearance).read(Access::OPEN)),
         );
-        builder.add(
-            Service::primary(uuid16(0x1801)).characteristic(Characteristic::new(uuid16(0x2A05)).indicate()),
-        );
+        builder.add(generic_attribute());
         builder
     }
 
@@ -138,6 +136,19 @@ impl TableBuilder {
     }
 }
 
+/// The GATT service ([Vol 3] Part G, 7).
+fn generic_attribute() -> Service {
+    let hash = Source::Declared(Bytes::from_static(&[0; 16]));
+    // No enhanced bearers.
+    let features = Source::Declared(Bytes::from_static(&[0]));
+    let client = Characteristic::new(CLIENT_SUPPORTED_FEATURES).source(Source::ClientFeatures);
+    Service::primary(uuid16(0x1801))
+        .characteristic(Characteristic::new(SERVICE_CHANGED).indicate())
+        .characteristic(client.read(Access::OPEN).write(Access::OPEN))
+        .characteristic(Characteristic::new(DATABASE_HASH).source(hash).read(Access::OPEN))
+        .characteristic(Characteristic::new(SERVER_SUPPORTED_FEATURES).source(features).read(Access::OPEN))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,12 +178,20 @@ mod tests {
                 (6, 0x2800),
                 (7, 0x2803),
                 (8, 0x2A05),
-                (9, 0x2902)
+                (9, 0x2902),
+                (10, 0x2803),
+                (11, 0x2B29),
+                (12, 0x2803),
+                (13, 0x2B2A),
+                (14, 0x2803),
+                (15, 0x2B3A)
             ]
         );
         assert_eq!((value(&table, 3), value(&table, 5)), (&b"thermometer"[..], &[0, 3][..]));
         assert_eq!(value(&table, 2), [0x02, 3, 0, 0x00, 0x2A], "properties, value handle, UUID");
         assert_eq!(value(&table, 7), [0x20, 8, 0, 0x05, 0x2A], "Service Changed is indicated and not read");
+        assert_eq!(value(&table, 10)[0], 0x0A, "Client Supported Features are read and written");
+        assert_eq!((value(&table, 12)[0], value(&table, 13)), (0x02, &table.hash()[..]));
     }
 
     #[test]

@@ -17,6 +17,10 @@ pub(super) enum Source {
     Stored(Bytes),
     /// The user is asked at every access.
     Asked,
+    /// The table has it, and nobody changes it.
+    Declared(Bytes),
+    /// Each client has its own Client Supported Features.
+    ClientFeatures,
 }
 
 /// A service to be served ([Vol 3] Part G, 3.1).
@@ -102,6 +106,10 @@ impl Characteristic {
     #[must_use]
     pub fn value(self, value: impl Into<Bytes>) -> Self {
         Self { source: Source::Stored(value.into()), ..self }
+    }
+
+    pub(super) fn source(self, source: Source) -> Self {
+        Self { source, ..self }
     }
 
     /// Its value is with the user, who is asked at every read and offered what is written.

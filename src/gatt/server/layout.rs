@@ -151,6 +151,8 @@ impl Layout {
             Source::Stored(value) if value.len() > max_length => Err(too_long(value.len(), max_length)),
             Source::Stored(value) => Ok(Value::Stored(value)),
             Source::Asked => Ok(Value::Asked),
+            Source::Declared(value) => Ok(Value::Declared(value)),
+            Source::ClientFeatures => Ok(Value::ClientFeatures),
         }
     }
 

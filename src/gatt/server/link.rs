@@ -4,6 +4,7 @@
 //! evaluates it anew, so that no request needs a state of its own, however many values it names.
 
 use super::access::Security;
+use super::caching::Awareness;
 use super::read::View;
 use super::table::Table;
 use super::write::Prepared;
@@ -33,7 +34,12 @@ pub struct Server {
     receive_mtu: u16,
     /// By handle of the CCCD; absent is 0.
     pub(super) configurations: BTreeMap<u16, u16>,
+    /// First octet of Client Supported Features.
+    pub(super) features: u8,
+    pub(super) awareness: Awareness,
     pub(super) prepared: Vec<Prepared>,
+    /// What is prepared was meant for another table.
+    pub(super) prepared_before: bool,
     pending: Option<Pending>,
     next_ask: u64,
     /// What the user last gave to be read, for the rest of a long read.
@@ -137,7 +143,10 @@ impl Server {
             mtu: DEFAULT_MTU,
             receive_mtu: receive_mtu.max(DEFAULT_MTU),
             configurations: BTreeMap::new(),
+            features: 0,
+            awareness: Awareness::Aware,
             prepared: Vec::new(),
+            prepared_before: false,
             pending: None,
             next_ask: 0,
             held: None,
@@ -156,14 +165,9 @@ impl Server {
         self.mtu = mtu.max(DEFAULT_MTU);
     }
 
-    /// What the client has configured, by handle of the CCCD; a bond keeps it ([Vol 3] Part G, 3.3.3.3).
+    /// What the client has configured, by handle of the CCCD ([Vol 3] Part G, 3.3.3.3).
     pub fn configurations(&self) -> &BTreeMap<u16, u16> {
         &self.configurations
-    }
-
-    /// The configurations that a bond has kept.
-    pub fn restore(&mut self, configurations: BTreeMap<u16, u16>) {
-        self.configurations = configurations;
     }
 
     /// The question that the request in progress waits for.
@@ -180,11 +184,18 @@ impl Server {
                 vec![Output::Ignored("a request before the answer to the one before")]
             }
             PduKind::Request => {
+                let parsed = AttPdu::from_octets(pdu).ok();
+                if let Some(handle) = parsed.and_then(|request| self.out_of_sync(table, &request)) {
+                    return vec![refusal(pdu, handle, AttError::DatabaseOutOfSync)];
+                }
                 let answers = self.held_for(pdu);
                 self.request(table, security, Bytes::copy_from_slice(pdu), answers)
             }
             PduKind::Command if pdu.len() > usize::from(self.mtu) => {
                 vec![Output::Ignored("longer than ATT_MTU")]
+            }
+            PduKind::Command if self.is_unaware() => {
+                vec![Output::Ignored("a command of a client that does not know the table")]
             }
             PduKind::Command => match AttPdu::from_octets(pdu) {
                 Ok(AttPdu::WriteCmd(command)) => self.write_command(table, security, command),
@@ -252,16 +263,12 @@ impl Server {
         request: Bytes,
         answers: Answers,
     ) -> Vec<Output> {
-        let req_opcode = AttOpcode(request.first().copied().unwrap_or(0));
         match self.respond(table, security, &request, &answers) {
             Ok((response, mut outputs)) => {
                 outputs.insert(0, Output::Send(response));
                 outputs
             }
-            Err(Stop::Refuse(handle, error_code)) => {
-                let error = ErrorRsp { req_opcode, attribute_handle: handle.into(), error_code };
-                vec![Output::Send(AttPdu::from(error).to_bytes())]
-            }
+            Err(Stop::Refuse(handle, code)) => vec![refusal(&request, handle, code)],
             Err(Stop::Ask(want)) => {
                 let ask = Ask { id: self.next_ask, want };
                 self.next_ask += 1;
@@ -269,6 +276,18 @@ impl Server {
                 vec![Output::Ask(ask)]
             }
         }
+    }
+
+    /// Nothing of the table before is left: not the question to the user, nor the value of a long read.
+    pub(super) fn withdraw(&mut self) -> Vec<Output> {
+        self.held = None;
+        self.prepared_before |= !self.prepared.is_empty();
+        let Some(Pending { ask, request, .. }) = self.pending.take() else { return Vec::new() };
+        let handle = match ask.want {
+            Want::Read { handle } => handle,
+            Want::Write(offers) => offers.first().map_or(0, |offer| offer.handle),
+        };
+        vec![refusal(&request, handle, AttError::DatabaseOutOfSync)]
     }
 
     fn respond(
@@ -300,6 +319,7 @@ impl Server {
                 let view = View {
                     table,
                     configurations: &self.configurations,
+                    features: self.features,
                     mtu: self.mtu.into(),
                     security,
                     answers: &answers.values,
@@ -315,4 +335,10 @@ impl Server {
         let response = AttPdu::from(ExchangeMtuRsp { server_rx_mtu: self.receive_mtu }).to_bytes();
         (response, vec![Output::Mtu(self.mtu)])
     }
+}
+
+fn refusal(request: &[u8], handle: u16, error_code: AttError) -> Output {
+    let req_opcode = AttOpcode(request.first().copied().unwrap_or(0));
+    let error = ErrorRsp { req_opcode, attribute_handle: handle.into(), error_code };
+    Output::Send(AttPdu::from(error).to_bytes())
 }

@@ -24,6 +24,7 @@
 
 mod access;
 mod builder;
+mod caching;
 mod declaration;
 mod find;
 mod layout;
@@ -35,6 +36,7 @@ mod write;
 
 pub use access::{Access, Permissions, Security};
 pub use builder::{BuildError, ServiceId, TableBuilder};
+pub use caching::Remembered;
 pub use declaration::{Characteristic, Descriptor, PresentationFormat, Service};
 pub use link::{Ask, Offer, Output, Server, Want};
 pub use notify::Indicated;

@@ -44,8 +44,13 @@ impl Server {
     }
 
     /// The notifications of several values in as few PDUs as hold them whole; a value alone in its PDU is a plain
-    /// notification. For clients that have said they take these (Client Supported Features, bit 2).
+    /// notification, and so is each for a client that has not said that it takes others (Client Supported Features,
+    /// bit 2; [Vol 3] Part G, 4.10.2).
     pub fn notify_multiple(&self, table: &Table, security: Security, values: &[(u16, &[u8])]) -> Vec<Bytes> {
+        if !self.takes_multiple_notifications() {
+            let notify = |&(handle, value): &(u16, &[u8])| self.notify(table, security, handle, value);
+            return values.iter().filter_map(notify).collect();
+        }
         let mut pdus = Vec::new();
         let mut group: Vec<(u16, &[u8])> = Vec::new();
         let mut room = usize::from(self.mtu) - 1;
@@ -91,6 +96,7 @@ impl Server {
         let Some(value_handle) = self.unconfirmed.take() else {
             return vec![Output::Ignored("a confirmation of nothing")];
         };
+        self.on_confirmed(table, value_handle);
         let mut outputs = vec![Output::Confirmed { value_handle }];
         while let Some((handle, value)) = self.indications.pop_front() {
             if self.indicates(table, security, handle) {
@@ -101,7 +107,7 @@ impl Server {
         outputs
     }
 
-    fn indication(&mut self, handle: u16, value: &[u8]) -> Bytes {
+    pub(super) fn indication(&mut self, handle: u16, value: &[u8]) -> Bytes {
         self.unconfirmed = Some(handle);
         let attribute_value = Rest(cut(value, usize::from(self.mtu) - 3));
         AttPdu::from(HandleValueInd { attribute_handle: HexInt(handle), attribute_value }).to_bytes()
@@ -129,11 +135,12 @@ impl Server {
         Some(AttPdu::from(MultipleHandleValueNtf { values: Tail::new(&values) }).to_bytes())
     }
 
-    /// What the client has configured for a value; nothing while the link lacks what a subscription takes, as one
-    /// that a bond has kept before the link is encrypted.
+    /// What the client has configured for a value; nothing while it is unaware of the table, or the link lacks what a
+    /// subscription takes, as one that a bond has kept before the link is encrypted.
     fn configuration(&self, table: &Table, security: Security, handle: u16) -> u16 {
         table
             .configuration_of(handle)
+            .filter(|_| self.may_send(table, handle))
             .filter(|cccd| cccd.permissions.write.check(security, AttError::WriteNotPermitted).is_ok())
             .and_then(|cccd| self.configurations.get(&cccd.handle).copied())
             .unwrap_or(0)

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 pub(super) struct View<'a> {
     pub(super) table: &'a Table,
     pub(super) configurations: &'a BTreeMap<u16, u16>,
+    pub(super) features: u8,
     pub(super) mtu: usize,
     pub(super) security: Security,
     pub(super) answers: &'a BTreeMap<u16, Result<Bytes, AttError>>,
@@ -56,6 +57,7 @@ impl View<'_> {
                 let configuration = self.configurations.get(&handle).copied().unwrap_or(0);
                 Ok(Bytes::copy_from_slice(&configuration.to_le_bytes()))
             }
+            Value::ClientFeatures => Ok(Bytes::copy_from_slice(&[self.features])),
             Value::Asked => match self.answers.get(&handle) {
                 Some(answer) => answer.clone().map_err(refuse),
                 None => Err(Stop::Ask(Want::Read { handle })),

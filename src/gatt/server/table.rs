@@ -4,6 +4,7 @@
 
 use super::access::Permissions;
 use super::builder::TableBuilder;
+use super::caching::{DATABASE_HASH, database_hash};
 use crate::Uuid;
 use crate::gatt::Services;
 use bytes::Bytes;
@@ -14,6 +15,7 @@ pub struct Table {
     /// By ascending handle, each handle once.
     attributes: Vec<Attribute>,
     services: Services,
+    pub(super) hash: [u8; 16],
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub(super) enum Value {
         /// The bits that may be set.
         allowed: u16,
     },
+    /// Client Supported Features: each client has its own ([Vol 3] Part G, 7.2).
+    ClientFeatures,
 }
 
 /// A value that cannot be kept.
@@ -72,8 +76,14 @@ impl Table {
         TableBuilder::new(device_name)
     }
 
-    pub(super) fn new(attributes: Vec<Attribute>, services: Services) -> Self {
-        Self { attributes, services }
+    pub(super) fn new(mut attributes: Vec<Attribute>, services: Services) -> Self {
+        let hash = database_hash(&attributes);
+        for attribute in attributes.iter_mut().filter(|attribute| attribute.uuid == DATABASE_HASH) {
+            if let Value::Declared(value) = &mut attribute.value {
+                *value = Bytes::copy_from_slice(&hash);
+            }
+        }
+        Self { attributes, services, hash }
     }
 
     /// What a client discovers: the handles of everything that was declared, with the lookups that a client has.

@@ -16,6 +16,9 @@ use std::collections::BTreeMap;
 const PREPARED_PARTS: usize = 128;
 const PREPARED_OCTETS: usize = 4096;
 
+/// Bits of a CCCD that mean something ([Vol 3] Part G, 3.3.3.3).
+const CONFIGURATIONS: u16 = 0x0003;
+
 /// A part of a value, until it is executed.
 #[derive(Clone, Debug)]
 pub(super) struct Prepared {
@@ -40,7 +43,7 @@ impl Server {
     ) -> Result<Done, Stop> {
         let handle = request.attribute_handle.0;
         let attribute = writable(table, security, handle, |permissions| permissions.write)?;
-        check(attribute, 0, request.attribute_value.0)?;
+        self.check(attribute, 0, request.attribute_value.0)?;
         let value = Bytes::copy_from_slice(request.attribute_value.0);
         let outputs = self.commit(table, vec![Offer { handle, offset: 0, value }], answers)?;
         Ok((AttPdu::from(WriteRsp {}).to_bytes(), outputs))
@@ -55,7 +58,7 @@ impl Server {
     ) -> Vec<Output> {
         let (handle, octets) = (command.attribute_handle.0, command.attribute_value.0);
         let permitted = writable(table, security, handle, |permissions| permissions.write_without_response)
-            .and_then(|attribute| check(attribute, 0, octets));
+            .and_then(|attribute| self.check(attribute, 0, octets));
         let offer = Offer { handle, offset: 0, value: Bytes::copy_from_slice(octets) };
         // Nobody waits for an answer: the user is told and not asked.
         let taken = Answers { write: Some(Ok(())), ..Answers::default() };
@@ -95,13 +98,19 @@ impl Server {
     ) -> Result<Done, Stop> {
         let result = match ExecuteFlags(request.flags) {
             ExecuteFlags::Cancel => Ok(Vec::new()),
+            // [Vol 3] Part F, 3.4.6.3
+            ExecuteFlags::Write if self.prepared_before => {
+                let handle = self.prepared.first().map_or(0, |prepared| prepared.handle);
+                Err(Stop::Refuse(handle, AttError::DatabaseOutOfSync))
+            }
             ExecuteFlags::Write => {
-                assemble(table, &self.prepared).and_then(|offers| self.commit(table, offers, answers))
+                self.assemble(table).and_then(|offers| self.commit(table, offers, answers))
             }
             _ => return Err(Stop::Refuse(0, AttError::InvalidPdu)),
         };
         if !matches!(result, Err(Stop::Ask(_))) {
             self.prepared.clear();
+            self.prepared_before = false;
         }
         Ok((AttPdu::from(ExecuteWriteRsp {}).to_bytes(), result?))
     }
@@ -135,13 +144,72 @@ impl Server {
                 Value::Configuration { of: value_handle, .. } => {
                     let value_handle = *value_handle;
                     let configuration = offer.value.as_ref().try_into().map_or(0, u16::from_le_bytes);
+                    let configuration = configuration & CONFIGURATIONS;
                     self.configurations.insert(offer.handle, configuration);
                     outputs.push(Output::Configured { value_handle, configuration });
+                }
+                Value::ClientFeatures => {
+                    self.features = self.check_features(&offer.value).unwrap_or(self.features)
                 }
                 Value::Declared(_) | Value::Asked => {}
             }
         }
         Ok(outputs)
+    }
+
+    /// Whether an attribute takes a value that ends there. Notifications and indications can only be configured where
+    /// the properties have them (Table 3.11 of [Vol 3] Part G, 3.3.3.3); reserved bits are neither judged nor kept.
+    fn check(&self, attribute: &Attribute, offset: usize, value: &[u8]) -> Result<(), Stop> {
+        let refuse = |code| Err(Stop::Refuse(attribute.handle, code));
+        if offset + value.len() > attribute.max_length {
+            return refuse(AttError::InvalidAttributeValueLength);
+        }
+        match attribute.value {
+            Value::Configuration { allowed, .. } => match value.try_into().map(u16::from_le_bytes) {
+                Err(_) => refuse(AttError::InvalidAttributeValueLength),
+                Ok(bits) if bits & CONFIGURATIONS & !allowed != 0 => refuse(AttError::ValueNotAllowed),
+                Ok(_) => Ok(()),
+            },
+            Value::ClientFeatures => self.check_features(value).map(|_| ()).or_else(refuse),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts the parts of each value together, in the order in which their values were first named. Each part is a write
+    /// of its own, in order ([Vol 3] Part F, 3.4.6.1), and a write ends the value ([Vol 3] Part F, 3.4.5.1): so it ends
+    /// where its last part ends.
+    fn assemble(&self, table: &Table) -> Result<Vec<Offer>, Stop> {
+        let mut order = Vec::new();
+        let mut values: BTreeMap<u16, Whole> = BTreeMap::new();
+        for Prepared { handle, offset, part } in &self.prepared {
+            let (handle, offset) = (*handle, usize::from(*offset));
+            let attribute = table.attribute(handle).ok_or(Stop::Refuse(handle, AttError::InvalidHandle))?;
+            let whole = values.entry(handle).or_insert_with(|| {
+                order.push(handle);
+                match &attribute.value {
+                    Value::Stored(value) => Whole { offset: 0, value: value.to_vec() },
+                    Value::ClientFeatures => Whole { offset: 0, value: vec![self.features] },
+                    // What stands before the first part is with the user.
+                    _ => Whole { offset, value: Vec::new() },
+                }
+            });
+            let at = offset.checked_sub(whole.offset).filter(|&at| at <= whole.value.len());
+            whole.value.truncate(at.ok_or(Stop::Refuse(handle, AttError::InvalidOffset))?);
+            whole.value.extend_from_slice(part);
+            if whole.offset + whole.value.len() > attribute.max_length {
+                return Err(Stop::Refuse(handle, AttError::InvalidAttributeValueLength));
+            }
+        }
+        let mut offers = Vec::new();
+        for handle in order {
+            let (Some(attribute), Some(whole)) = (table.attribute(handle), values.remove(&handle)) else {
+                continue;
+            };
+            self.check(attribute, whole.offset, &whole.value)?;
+            let offset = u16::try_from(whole.offset).unwrap_or(u16::MAX);
+            offers.push(Offer { handle, offset, value: whole.value.into() });
+        }
+        Ok(offers)
     }
 }
 
@@ -156,53 +224,4 @@ fn writable(
         .check(security, AttError::WriteNotPermitted)
         .map_err(|code| Stop::Refuse(handle, code))?;
     Ok(attribute)
-}
-
-/// Whether an attribute takes a value that ends there.
-fn check(attribute: &Attribute, offset: usize, value: &[u8]) -> Result<(), Stop> {
-    let refuse = |code| Err(Stop::Refuse(attribute.handle, code));
-    if offset + value.len() > attribute.max_length {
-        return refuse(AttError::InvalidAttributeValueLength);
-    }
-    let Value::Configuration { allowed, .. } = attribute.value else { return Ok(()) };
-    match value.try_into().map(u16::from_le_bytes) {
-        Err(_) => refuse(AttError::InvalidAttributeValueLength),
-        Ok(bits) if bits & !allowed != 0 => refuse(AttError::ValueNotAllowed),
-        Ok(_) => Ok(()),
-    }
-}
-
-/// Puts the parts of each value together, in the order in which their values were first named. A value ends where its
-/// last part ends, as one that is written at once does.
-fn assemble(table: &Table, prepared: &[Prepared]) -> Result<Vec<Offer>, Stop> {
-    let mut order = Vec::new();
-    let mut values: BTreeMap<u16, Whole> = BTreeMap::new();
-    for Prepared { handle, offset, part } in prepared {
-        let (handle, offset) = (*handle, usize::from(*offset));
-        let attribute = table.attribute(handle).ok_or(Stop::Refuse(handle, AttError::InvalidHandle))?;
-        let whole = values.entry(handle).or_insert_with(|| {
-            order.push(handle);
-            match &attribute.value {
-                Value::Stored(value) => Whole { offset: 0, value: value.to_vec() },
-                // What stands before the first part is with the user.
-                _ => Whole { offset, value: Vec::new() },
-            }
-        });
-        let at = offset.checked_sub(whole.offset).filter(|&at| at <= whole.value.len());
-        whole.value.truncate(at.ok_or(Stop::Refuse(handle, AttError::InvalidOffset))?);
-        whole.value.extend_from_slice(part);
-        if whole.offset + whole.value.len() > attribute.max_length {
-            return Err(Stop::Refuse(handle, AttError::InvalidAttributeValueLength));
-        }
-    }
-    let mut offers = Vec::new();
-    for handle in order {
-        let (Some(attribute), Some(whole)) = (table.attribute(handle), values.remove(&handle)) else {
-            continue;
-        };
-        check(attribute, whole.offset, &whole.value)?;
-        let offset = u16::try_from(whole.offset).unwrap_or(u16::MAX);
-        offers.push(Offer { handle, offset, value: whole.value.into() });
-    }
-    Ok(offers)
 }

@@ -112,7 +112,7 @@ fn each_error_names_the_attribute_that_failed() {
         (pdu(0x12, LEVEL_CCCD, &[1]), LEVEL_CCCD, E::InvalidAttributeValueLength),
         (pdu(0x12, LEVEL_CCCD, &[1, 0, 0]), LEVEL_CCCD, E::InvalidAttributeValueLength),
         (pdu(0x12, LEVEL_CCCD, &[2, 0]), LEVEL_CCCD, E::ValueNotAllowed),
-        (pdu(0x12, LEVEL_CCCD, &[1, 1]), LEVEL_CCCD, E::ValueNotAllowed),
+        (pdu(0x12, LEVEL_CCCD, &[3, 0]), LEVEL_CCCD, E::ValueNotAllowed),
         (pdu(0x16, NOTHING, &[0, 0, 1]), NOTHING, E::InvalidHandle),
         (pdu(0x16, LEVEL, &[0, 0, 1]), LEVEL, E::WriteNotPermitted),
         (pdu(0x16, PRIVATE, &[0, 0, 1]), PRIVATE, E::InsufficientAuthentication),

@@ -38,7 +38,7 @@ fn each_client_has_its_own_configuration_and_a_bond_keeps_it() {
     subscribe(&mut link, LEVEL_CCCD, 1);
     let mut other = Link { table: link.table.clone(), ..Link::new() };
     assert_eq!(other.response(pdu(0x0A, LEVEL_CCCD, &[])), [0x0B, 0, 0]);
-    other.server.restore(link.server.configurations().clone());
+    other.server.restore(&other.table, link.server.remembered(&link.table));
     assert!(other.notify(LEVEL, &[1]).is_some());
 }
 
@@ -100,6 +100,8 @@ fn indications_go_one_at_a_time() {
 #[test]
 fn several_values_share_a_pdu_as_far_as_they_fit_whole() {
     let mut link = Link::new();
+    let database_hash = Some(link.table.hash());
+    link.server.restore(&link.table, Remembered { features: 0x04, database_hash, ..Remembered::default() });
     subscribe(&mut link, LEVEL_CCCD, 1);
     subscribe(&mut link, 0x25, 1);
     let several = |link: &Link, values: &[(u16, &[u8])]| -> Vec<Vec<u8>> {
@@ -121,4 +123,27 @@ fn several_values_share_a_pdu_as_far_as_they_fit_whole() {
         [(0x23, 11), (0x1B, 23), (0x1B, 4)],
         "one too long for any PDU is cut"
     );
+}
+
+/// [Vol 3] Part G, 4.10.2 and 7.2
+#[test]
+fn a_client_that_does_not_take_multiple_notifications_gets_plain_ones() {
+    let mut link = Link::new();
+    subscribe(&mut link, LEVEL_CCCD, 1);
+    subscribe(&mut link, 0x25, 1);
+    let pdus = link.server.notify_multiple(
+        &link.table,
+        link.security,
+        &[(3, &[90]), (STORED, b"no"), (0x24, &[80])],
+    );
+    assert_eq!(pdus, [&[0x1B, 3, 0, 90][..], &[0x1B, 0x24, 0, 80]]);
+}
+
+/// [Vol 3] Part G, 3.3.3.3
+#[test]
+fn reserved_bits_of_a_configuration_are_neither_judged_nor_kept() {
+    let mut link = Link::new();
+    let outputs = link.send(pdu(0x12, LEVEL_CCCD, &[0xFD, 0xFF]));
+    assert_eq!(outputs[1..], [Output::Configured { value_handle: LEVEL, configuration: 1 }]);
+    assert_eq!(link.response(pdu(0x0A, LEVEL_CCCD, &[])), [0x0B, 1, 0]);
 }

@@ -92,7 +92,7 @@ fn a_queue_with_one_wrong_part_writes_nothing_and_is_gone() {
         (STORED, 99, &[0; 102], AttError::InvalidAttributeValueLength),
         (SHORT_ASKED, 3, b"ab", AttError::InvalidAttributeValueLength),
         (LEVEL_CCCD, 0, &[1], AttError::InvalidAttributeValueLength),
-        (LEVEL_CCCD, 0, &[4, 0], AttError::ValueNotAllowed),
+        (LEVEL_CCCD, 0, &[2, 0], AttError::ValueNotAllowed),
         (LEVEL_CCCD, 1, &[0, 0], AttError::InvalidAttributeValueLength),
     ] {
         let mut link = Link::with_mtu(247);
