@@ -192,6 +192,9 @@ mod tests {
         assert_eq!(value(&table, 7), [0x20, 8, 0, 0x05, 0x2A], "Service Changed is indicated and not read");
         assert_eq!(value(&table, 10)[0], 0x0A, "Client Supported Features are read and written");
         assert_eq!((value(&table, 12)[0], value(&table, 13)), (0x02, &table.hash()[..]));
+        // As Bumble computes it over the same declarations.
+        let hash = 0x1F9C_3BA2_56EA_42B0_0CA6_D2BF_61A4_31A3_u128;
+        assert_eq!(table.hash(), hash.to_be_bytes());
     }
 
     #[test]

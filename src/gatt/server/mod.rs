@@ -31,6 +31,7 @@ mod layout;
 mod link;
 mod notify;
 mod read;
+pub mod services;
 mod table;
 mod write;
 
