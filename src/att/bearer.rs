@@ -1,10 +1,10 @@
-//! The fixed ATT bearer of a link ([Vol 3] Part F, 3.2.11 and 3.3): one request at a time with a time limit,
-//! answers to the peer's own requests, and the sorting of everything that arrives.
+//! The fixed ATT bearer of a link ([Vol 3] Part F, 3.2.11 and 3.3): one request at a time with a time limit, and the
+//! sorting of everything that arrives into what is for our client and what is for our server.
 //!
 //! A response belongs to whoever sent the request, recorded here: a user who stopped waiting changes nothing.
 
-use super::pdu::{ErrorRsp, ExchangeMtuReq, ExchangeMtuRsp, HandleValueCfm, PduKind};
-use super::{AttError, AttOpcode, AttPdu, DEFAULT_MTU};
+use super::pdu::{HandleValueCfm, PduKind};
+use super::{AttOpcode, AttPdu, DEFAULT_MTU};
 use crate::Instant;
 use bytes::Bytes;
 use std::time::Duration;
@@ -16,8 +16,6 @@ pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Bearer<K> {
     mtu: u16,
-    /// What we answer when the peer exchanges the MTU.
-    receive_mtu: u16,
     outstanding: Option<Outstanding<K>>,
     /// A transaction timed out: no further request may be sent ([Vol 3] Part F, 3.3.3).
     ended: bool,
@@ -41,16 +39,18 @@ pub(crate) enum Received<K> {
     Notification,
     /// A value that needs one confirmation.
     Indication,
-    /// The peer's own request: send this.
-    Answer(Bytes),
+    /// An indication that is no value: it is confirmed all the same, by this.
+    Confirm(Bytes),
+    /// A request, a command or a confirmation of the peer's client.
+    ForServer,
     /// Nothing to do; why.
     Ignored(&'static str),
 }
 
 impl<K> Bearer<K> {
-    /// `receive_mtu` is the longest PDU we take.
-    pub(crate) fn new(receive_mtu: u16) -> Self {
-        Self { mtu: DEFAULT_MTU, receive_mtu: receive_mtu.max(DEFAULT_MTU), outstanding: None, ended: false }
+    /// The bearer of a new link.
+    pub(crate) fn new() -> Self {
+        Self { mtu: DEFAULT_MTU, outstanding: None, ended: false }
     }
 
     /// ATT_MTU: the longest PDU either side may send.
@@ -58,7 +58,7 @@ impl<K> Bearer<K> {
         self.mtu
     }
 
-    /// The outcome of our exchange.
+    /// The outcome of an exchange, whoever began it.
     pub(crate) fn set_mtu(&mut self, mtu: u16) {
         self.mtu = mtu.max(DEFAULT_MTU);
     }
@@ -105,22 +105,17 @@ impl<K> Bearer<K> {
         let opcode = AttOpcode(code);
         match opcode.kind() {
             PduKind::Response => self.on_response(opcode, octets, pdu),
-            PduKind::Request => match pdu {
-                Some(pdu) => Received::Answer(self.answer(opcode, pdu)),
-                None => Received::Answer(error(opcode, 0, AttError::InvalidPdu)),
-            },
+            PduKind::Request | PduKind::Command | PduKind::Confirmation => Received::ForServer,
             PduKind::Notification if octets.len() > usize::from(self.mtu) => {
                 Received::Ignored("longer than ATT_MTU")
             }
             PduKind::Notification if pdu.is_some() => Received::Notification,
             // A malformed or overlong indication is confirmed all the same: the server waits for it.
             PduKind::Indication if pdu.is_none() || octets.len() > usize::from(self.mtu) => {
-                Received::Answer(AttPdu::from(HandleValueCfm {}).to_bytes())
+                Received::Confirm(AttPdu::from(HandleValueCfm {}).to_bytes())
             }
             PduKind::Indication => Received::Indication,
             PduKind::Notification => Received::Ignored("malformed"),
-            PduKind::Command => Received::Ignored("a command, and there is no server here"),
-            PduKind::Confirmation => Received::Ignored("a confirmation of nothing"),
         }
     }
 
@@ -144,39 +139,10 @@ impl<K> Bearer<K> {
             None => Received::Ignored("a response to nothing"),
         }
     }
-
-    /// We hold no attributes: every request has a true answer all the same.
-    fn answer(&mut self, opcode: AttOpcode, pdu: &AttPdu<'_>) -> Bytes {
-        match pdu {
-            AttPdu::ExchangeMtuReq(ExchangeMtuReq { client_rx_mtu }) => {
-                self.set_mtu((*client_rx_mtu).min(self.receive_mtu));
-                AttPdu::from(ExchangeMtuRsp { server_rx_mtu: self.receive_mtu }).to_bytes()
-            }
-            AttPdu::FindInformationReq(r) => not_found(opcode, r.starting_handle.0, r.ending_handle.0),
-            AttPdu::FindByTypeValueReq(r) => not_found(opcode, r.starting_handle.0, r.ending_handle.0),
-            AttPdu::ReadByTypeReq(r) => not_found(opcode, r.starting_handle.0, r.ending_handle.0),
-            AttPdu::ReadByGroupTypeReq(r) => not_found(opcode, r.starting_handle.0, r.ending_handle.0),
-            AttPdu::ReadReq(r) => error(opcode, r.attribute_handle.0, AttError::InvalidHandle),
-            AttPdu::ReadBlobReq(r) => error(opcode, r.attribute_handle.0, AttError::InvalidHandle),
-            AttPdu::WriteReq(r) => error(opcode, r.attribute_handle.0, AttError::InvalidHandle),
-            AttPdu::PrepareWriteReq(r) => error(opcode, r.attribute_handle.0, AttError::InvalidHandle),
-            _ => error(opcode, 0, AttError::RequestNotSupported),
-        }
-    }
 }
 
 impl AttOpcode {
     const ERROR_RSP: Self = Self(0x01);
-}
-
-/// A range in which nothing is, or that is no range ([Vol 3] Part F, 3.4.3.1).
-fn not_found(opcode: AttOpcode, start: u16, end: u16) -> Bytes {
-    let code = if start == 0 || start > end { AttError::InvalidHandle } else { AttError::AttributeNotFound };
-    error(opcode, start, code)
-}
-
-fn error(req_opcode: AttOpcode, handle: u16, error_code: AttError) -> Bytes {
-    AttPdu::from(ErrorRsp { req_opcode, attribute_handle: handle.into(), error_code }).to_bytes()
 }
 
 #[cfg(test)]
@@ -186,7 +152,7 @@ mod tests {
     const READ: [u8; 3] = [0x0A, 0x21, 0];
 
     fn waiting() -> Bearer<&'static str> {
-        let mut bearer = Bearer::new(517);
+        let mut bearer = Bearer::new();
         bearer.on_request(Instant::START, "reader", &READ);
         bearer
     }
@@ -245,44 +211,20 @@ mod tests {
     }
 
     #[test]
-    fn a6_the_peer_may_exchange_the_mtu_and_never_below_23() {
+    fn a11_what_the_peer_s_client_sends_goes_to_the_server_and_ours_stays_outstanding() {
         let mut bearer = waiting();
-        assert_eq!(
-            on(&mut bearer, &[0x02, 100, 0]),
-            Received::Answer(Bytes::from_static(&[0x03, 0x05, 0x02]))
-        );
-        assert_eq!(bearer.mtu(), 100);
-        on(&mut bearer, &[0x02, 5, 0]);
-        assert_eq!(bearer.mtu(), 23);
-    }
-
-    #[test]
-    fn a11_a_request_of_the_peer_while_ours_is_outstanding_is_answered() {
-        let mut bearer = waiting();
-        let answer = on(&mut bearer, &[0x10, 1, 0, 0xFF, 0xFF, 0, 0x28]);
-        assert_eq!(answer, Received::Answer(Bytes::from_static(&[0x01, 0x10, 1, 0, 0x0A])));
+        for pdu in
+            [&[0x10, 1, 0, 0xFF, 0xFF, 0, 0x28][..], &[0x0A], &[0x3F], &[0x52, 3, 0, 1], &[0x7F], &[0x1E]]
+        {
+            assert_eq!(on(&mut bearer, pdu), Received::ForServer, "{pdu:02x?}");
+        }
         assert_eq!(on(&mut bearer, &[0x0B]), Received::Response("reader"));
-    }
-
-    #[test]
-    fn requests_of_the_peer_have_true_answers() {
-        let mut bearer = waiting();
-        let mut code = |octets: &[u8]| match on(&mut bearer, octets) {
-            Received::Answer(answer) => (answer[0], answer[1], answer[4]),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(code(&[0x0A, 7, 0]), (0x01, 0x0A, 0x01), "no such handle");
-        assert_eq!(code(&[0x04, 0, 0, 9, 0]), (0x01, 0x04, 0x01), "handle 0 starts no range");
-        assert_eq!(code(&[0x0A, 7]), (0x01, 0x0A, 0x04), "malformed");
-        assert_eq!(code(&[0x3F, 7]), (0x01, 0x3F, 0x06), "unknown request");
-        assert_eq!(code(&[0x18, 1]), (0x01, 0x18, 0x06));
-        assert!(matches!(on(&mut bearer, &[0x7F, 7]), Received::Ignored(_)), "unknown command");
     }
 
     #[test]
     fn a10_an_indication_is_told_apart_and_a_malformed_one_still_confirmed() {
         let mut bearer = waiting();
         assert_eq!(on(&mut bearer, &[0x1D, 0, 0]), Received::Indication, "handle 0, empty value");
-        assert_eq!(on(&mut bearer, &[0x1D, 9]), Received::Answer(Bytes::from_static(&[0x1E])));
+        assert_eq!(on(&mut bearer, &[0x1D, 9]), Received::Confirm(Bytes::from_static(&[0x1E])));
     }
 }

@@ -49,7 +49,7 @@ impl Host {
             }
             Request::WriteCommand { connection, handle: attribute, value } => {
                 let handle = self.handle_of(connection)?;
-                self.on_link(handle, |link, out| link.write_command(op, attribute, &value, out));
+                self.on_link(handle, |link, out| link.write_command(now, op, attribute, &value, out));
                 Ok(())
             }
             Request::Confirm { connection } => {
@@ -58,6 +58,7 @@ impl Host {
                 self.done(op, Ok(Output::Done));
                 Ok(())
             }
+            Request::Server(request) => self.begin_serving(now, op, request),
             Request::ReadRssi { connection } => {
                 let handle = self.handle_of(connection)?;
                 self.command_on(handle, op, None, command::ReadRssi { connection_handle: handle })
@@ -103,7 +104,7 @@ impl Host {
         }
     }
 
-    fn handle_of(&self, connection: ConnectionId) -> Result<ConnectionHandle, OpError> {
+    pub(super) fn handle_of(&self, connection: ConnectionId) -> Result<ConnectionHandle, OpError> {
         let mut links = self.links.values();
         let link = links.find(|link| link.id == connection && matches!(link.phase, Phase::Ready));
         link.map(|link| link.handle).ok_or(OpError::NotConnected)

@@ -2,7 +2,9 @@
 
 use super::Recovery;
 use crate::BdAddr;
+use crate::att::bearer::TRANSACTION_TIMEOUT;
 use crate::gap::connect::ConnectionParameters;
+use crate::gatt::server::DEVICE_NAME_LENGTH;
 use crate::hci::ParameterUnits;
 use std::time::Duration;
 
@@ -30,6 +32,8 @@ pub struct HostConfig {
     pub(super) command_timeout: Duration,
     pub(super) parameter_policy: ParameterPolicy,
     pub(super) recovery: Recovery,
+    pub(super) name: String,
+    pub(super) answer_within: Duration,
 }
 
 impl HostConfig {
@@ -44,6 +48,8 @@ impl HostConfig {
             command_timeout: Duration::from_secs(2),
             parameter_policy: ParameterPolicy::default(),
             recovery: Recovery::default(),
+            name: "baretooth".to_owned(),
+            answer_within: Duration::from_secs(10),
         }
     }
 
@@ -90,6 +96,22 @@ impl HostConfig {
     /// [`Recovery::Reset`]. Beyond that, whoever drives it is asked by [`Event::Fault`](super::Event::Fault).
     pub fn recovery(mut self, recovery: Recovery) -> Self {
         self.recovery = recovery;
+        self
+    }
+
+    /// Our Device Name in the GAP service, until a table is served that has its own; «baretooth» by default. It is cut
+    /// to the 248 octets that there are for it.
+    pub fn name(mut self, name: &str) -> Self {
+        let ends = name.char_indices().map(|(at, character)| at + character.len_utf8());
+        let end = ends.take_while(|end| *end <= DEVICE_NAME_LENGTH).last().unwrap_or(0);
+        self.name = name.get(..end).unwrap_or_default().to_owned();
+        self
+    }
+
+    /// How long a user has to answer what a client asks of the GATT server; then the client is told Unlikely Error.
+    /// 10 s by default, and at most 30 s, after which a client gives the link up.
+    pub fn answer_within(mut self, limit: Duration) -> Self {
+        self.answer_within = limit.min(TRANSACTION_TIMEOUT);
         self
     }
 }

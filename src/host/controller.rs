@@ -2,6 +2,7 @@
 
 use super::link::Link;
 use super::phase::{Phase, Wait};
+use super::serving::Serving;
 use super::{ConnectionId, Event, Host, LinkTiming, OpError, OpId, Output, Owner, Sighting};
 use crate::codec::front;
 use crate::gap::connect::{Attempt, Ended, FAILED_TO_BE_ESTABLISHED, How};
@@ -45,7 +46,7 @@ impl Host {
                 for part in e.handles.iter() {
                     let handle = ConnectionHandle(part.connection_handle.0 & 0x0FFF);
                     self.acl.on_completed(handle, part.num_completed_packets);
-                    self.on_link(handle, |link, out| link.send_write_commands(out));
+                    self.on_link(handle, |link, out| link.send_queued(now, out));
                 }
             }
             crate::hci::Event::DisconnectionComplete(e) if e.status.is_success() => {
@@ -354,8 +355,9 @@ impl Host {
             complete.supervision_timeout,
         );
         let wanted = !matches!(phase, Phase::Unwanted(_));
+        let serving = Serving::new(mtu, self.config.answer_within);
         self.acl.open(handle);
-        self.links.insert(handle, Link::new(id, handle, role, peer, timing, phase, mtu));
+        self.links.insert(handle, Link::new(id, handle, role, peer, timing, phase, serving));
         if wanted && self.info.as_ref().is_some_and(|info| info.features.data_length()) {
             self.housekeeping(command::LeSetDataLength {
                 connection_handle: handle,
@@ -371,6 +373,7 @@ impl Host {
         let Phase::Settling(attempt) = std::mem::replace(&mut link.phase, Phase::Ready) else { return };
         let info = link.info();
         self.events.push_back(Event::Connected(info.clone()));
+        self.events.extend(link.serving.take_early());
         self.done(attempt.key, Ok(Output::Connected(info)));
     }
 
@@ -381,7 +384,8 @@ impl Host {
         };
         self.acl.close(handle);
         let id = link.id;
-        let phase = link.close(reason, &mut super::Out { acl: &mut self.acl, events: &mut self.events });
+        let out = &mut super::Out { acl: &mut self.acl, events: &mut self.events, table: &mut self.table };
+        let phase = link.close(reason, out);
         match phase {
             Phase::Ready => self.events.push_back(Event::Disconnected { connection: id, reason }),
             Phase::Unwanted(Some(op)) => self.done(op, Err(OpError::Cancelled)),

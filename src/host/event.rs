@@ -1,6 +1,6 @@
 //! What the host tells.
 
-use super::{ConnectionId, ConnectionInfo, Fault, LinkTiming, OpError, OpId, Output, Rung};
+use super::{ConnectionId, ConnectionInfo, Fault, LinkTiming, OpError, OpId, Output, Rung, ServerEvent};
 use crate::Address;
 use crate::gap::device_table::Device;
 use crate::gap::report::Report;
@@ -78,6 +78,8 @@ pub enum Event {
         /// its reader.
         indication: bool,
     },
+    /// A client of the GATT server wants or has done something.
+    Server(ServerEvent),
     /// ATT_MTU changed.
     Mtu {
         /// On which link.

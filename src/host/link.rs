@@ -1,6 +1,8 @@
-//! One link: its frames, its ATT bearer, the procedures that take turns on it, and what waits for it.
+//! One link: its frames, its ATT bearer, the procedures that take turns on it, and what waits for it. What its server
+//! does is in `serving`.
 
 use super::phase::{Due, Phase, Wait};
+use super::serving::{Queued, Serving};
 use super::{ConnectionId, ConnectionInfo, Event, LinkTiming, OpError, OpId, Output};
 use crate::att::bearer::{Bearer, Received, TRANSACTION_TIMEOUT};
 use crate::att::pdu::{HandleValueCfm, WriteCmd};
@@ -8,6 +10,7 @@ use crate::att::{AttOpcode, AttPdu};
 use crate::codec::Rest;
 use crate::gatt::GattError;
 use crate::gatt::procedure::{Outcome, Response, Running, Step};
+use crate::gatt::server::Table;
 use crate::hci::acl::AclData;
 use crate::hci::acl_flow::AclFlow;
 use crate::hci::{ConnectionHandle, ErrorCode, ParameterUnits, Role};
@@ -53,10 +56,12 @@ pub(super) struct Link {
     /// It is being ended, and down by then.
     ends_by: Option<Instant>,
     reassembly: Reassembly,
-    bearer: Bearer<OpId>,
+    pub(super) bearer: Bearer<OpId>,
     running: Option<Running>,
     waiting: VecDeque<(OpId, Running)>,
-    write_commands: VecDeque<(OpId, Bytes)>,
+    /// Write commands and values for the peer's client, in order.
+    queue: VecDeque<(OpId, Queued)>,
+    pub(super) serving: Serving,
     unconfirmed: u8,
     confirm_by: Option<Instant>,
 }
@@ -78,7 +83,7 @@ impl Link {
         peer: Address,
         timing: LinkTiming,
         phase: Phase,
-        mtu: u16,
+        serving: Serving,
     ) -> Self {
         Self {
             id,
@@ -90,10 +95,11 @@ impl Link {
             waits: Vec::new(),
             ends_by: None,
             reassembly: Reassembly::default(),
-            bearer: Bearer::new(mtu),
+            bearer: Bearer::new(),
             running: None,
             waiting: VecDeque::new(),
-            write_commands: VecDeque::new(),
+            queue: VecDeque::new(),
+            serving,
             unconfirmed: 0,
             confirm_by: None,
         }
@@ -124,22 +130,42 @@ impl Link {
     }
 
     /// Queues a write command.
-    pub(super) fn write_command(&mut self, op: OpId, handle: u16, value: &[u8], out: &mut Out<'_>) {
+    pub(super) fn write_command(
+        &mut self,
+        now: Instant,
+        op: OpId,
+        handle: u16,
+        value: &[u8],
+        out: &mut Out<'_>,
+    ) {
         let limit = crate::gatt::max_write_without_response(self.bearer.mtu());
         if value.len() > limit {
             return out.done(op, Err(OpError::TooLong { length: value.len(), limit }));
         }
         let pdu = AttPdu::from(WriteCmd { attribute_handle: handle.into(), attribute_value: Rest(value) });
-        self.write_commands.push_back((op, pdu.to_bytes()));
-        self.send_write_commands(out);
+        self.queue(now, op, Queued::WriteCommand(pdu.to_bytes()), out);
     }
 
-    /// Hands write commands on while the controller keeps up.
-    pub(super) fn send_write_commands(&mut self, out: &mut Out<'_>) {
+    /// Queues what is sent without being asked for.
+    pub(super) fn queue(&mut self, now: Instant, op: OpId, queued: Queued, out: &mut Out<'_>) {
+        self.queue.push_back((op, queued));
+        self.send_queued(now, out);
+    }
+
+    /// Hands the queue on while the controller keeps up.
+    pub(super) fn send_queued(&mut self, now: Instant, out: &mut Out<'_>) {
         while out.acl.waiting(self.handle) < WRITE_WINDOW {
-            let Some((op, pdu)) = self.write_commands.pop_front() else { return };
-            self.send(ChannelId::Attribute, &pdu, out);
-            out.done(op, Ok(Output::Done));
+            match self.queue.pop_front() {
+                None => return,
+                Some((op, Queued::WriteCommand(pdu))) => {
+                    self.send(ChannelId::Attribute, &pdu, out);
+                    out.done(op, Ok(Output::Done));
+                }
+                Some((op, Queued::Notify(values))) => self.notify(op, &values, out),
+                Some((op, Queued::Indicate(handle, value))) => {
+                    self.indicate(now, Some(op), handle, value, out);
+                }
+            }
         }
     }
 
@@ -155,10 +181,10 @@ impl Link {
 
     /// Gives a request up that was not sent; one that was finishes.
     pub(super) fn cancel(&mut self, op: OpId) -> bool {
-        let before = self.waiting.len() + self.write_commands.len();
+        let before = self.waiting.len() + self.queue.len();
         self.waiting.retain(|(waiting, _)| *waiting != op);
-        self.write_commands.retain(|(waiting, _)| *waiting != op);
-        self.waiting.len() + self.write_commands.len() < before
+        self.queue.retain(|(waiting, _)| *waiting != op);
+        self.waiting.len() + self.queue.len() < before || self.serving.cancel(op)
     }
 
     /// The controller has begun what a request asks for, and an event will say how it went.
@@ -189,7 +215,8 @@ impl Link {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let waits = self.waits.iter().map(|(_, _, until)| *until).min();
-        [self.bearer.deadline(), self.confirm_by, waits, self.ends_by].into_iter().flatten().min()
+        let serving = self.serving.deadline();
+        [self.bearer.deadline(), self.confirm_by, waits, self.ends_by, serving].into_iter().flatten().min()
     }
 
     /// Acts on the deadlines that have passed.
@@ -205,18 +232,32 @@ impl Link {
             tracing::warn!(connection = self.id.0, "indication confirmed unread: its reader is too slow");
             self.confirm(now, out);
         }
-        let Some((op, request)) = self.bearer.on_timeout(now) else { return Due::Nothing };
-        tracing::warn!(connection = self.id.0, %request, "not answered; giving the link up");
+        self.refuse_late_answers(now, out);
+        if let Some((op, request)) = self.bearer.on_timeout(now) {
+            tracing::warn!(connection = self.id.0, %request, "not answered; giving the link up");
+            self.give_up([op], out);
+            Due::GiveUp
+        } else if let Some(op) = self.serving.on_timeout(now) {
+            tracing::warn!(connection = self.id.0, "an indication is not confirmed; giving the link up");
+            let outstanding = self.bearer.close();
+            self.give_up(op.into_iter().chain(outstanding), out);
+            Due::GiveUp
+        } else {
+            Due::Nothing
+        }
+    }
+
+    /// A transaction took too long: what waits for others fails with it.
+    fn give_up(&mut self, ops: impl IntoIterator<Item = OpId>, out: &mut Out<'_>) {
         self.running = None;
         if let Phase::Settling(_) = self.phase {
             self.phase = Phase::Unwanted(None);
         }
         let cancelled = self.phase.attempt();
         let waiting = std::mem::take(&mut self.waiting).into_iter().map(|(op, _)| op);
-        for op in std::iter::once(op).chain(waiting).filter(|op| Some(*op) != cancelled) {
+        for op in ops.into_iter().chain(waiting).filter(|op| Some(*op) != cancelled) {
             out.done(op, Err(OpError::AttTimeout { after: TRANSACTION_TIMEOUT }));
         }
-        Due::GiveUp
     }
 
     /// The link is down: everybody who waits for it is told.
@@ -224,8 +265,10 @@ impl Link {
         let attempt = self.phase.attempt();
         let outstanding = self.bearer.close().into_iter();
         let waiting = self.waiting.drain(..).map(|(op, _)| op);
-        let commands = self.write_commands.drain(..).map(|(op, _)| op);
-        let ops = outstanding.chain(waiting).chain(commands).filter(|op| Some(*op) != attempt);
+        let queued = self.queue.drain(..).map(|(op, _)| op);
+        let indications = self.serving.close();
+        let ops = outstanding.chain(waiting).chain(queued).chain(indications);
+        let ops = ops.filter(|op| Some(*op) != attempt);
         for op in ops {
             out.done(op, Err(OpError::Disconnected { reason }));
         }
@@ -299,7 +342,6 @@ impl Link {
     /// Takes an ATT PDU; `true` when it ended the settling of the link.
     fn on_att(&mut self, now: Instant, octets: &Bytes, out: &mut Out<'_>) -> bool {
         let pdu = AttPdu::from_octets(octets).ok();
-        let before = self.bearer.mtu();
         match self.bearer.on_pdu(octets, pdu.as_ref()) {
             Received::Response(op) => return self.on_response(now, op, octets, out),
             Received::Broken(op, request) => {
@@ -340,12 +382,8 @@ impl Link {
                     );
                 }
             }
-            Received::Answer(answer) => {
-                self.answer(ChannelId::Attribute, &answer, out);
-                if self.is_ready() && before != self.bearer.mtu() {
-                    out.events.push_back(Event::Mtu { connection: self.id, mtu: self.bearer.mtu() });
-                }
-            }
+            Received::Confirm(confirmation) => self.answer(ChannelId::Attribute, &confirmation, out),
+            Received::ForServer => self.serve(now, octets, out),
             Received::Ignored(why) => {
                 tracing::debug!(connection = self.id.0, opcode = ?octets.first(), why, "ATT PDU ignored");
             }
@@ -386,10 +424,8 @@ impl Link {
             }
             Ok(Step::Done(outcome)) => {
                 if let Outcome::Mtu(mtu) = outcome {
-                    self.bearer.set_mtu(mtu);
-                    if self.is_ready() {
-                        out.events.push_back(Event::Mtu { connection: self.id, mtu });
-                    }
+                    self.serving.server.set_mtu(mtu);
+                    self.set_mtu(mtu, out);
                 }
                 self.finish(op, Ok(Output::Gatt(outcome)), out)
             }
@@ -426,8 +462,17 @@ impl Link {
         self.send(ChannelId::Attribute, pdu, out);
     }
 
+    /// The outcome of an exchange, for both sides of the link.
+    pub(super) fn set_mtu(&mut self, mtu: u16, out: &mut Out<'_>) {
+        let before = self.bearer.mtu();
+        self.bearer.set_mtu(mtu);
+        if self.is_ready() && before != self.bearer.mtu() {
+            out.events.push_back(Event::Mtu { connection: self.id, mtu: self.bearer.mtu() });
+        }
+    }
+
     /// Sends what the peer asked for, unless it asks faster than it takes.
-    fn answer(&self, channel: ChannelId, payload: &[u8], out: &mut Out<'_>) {
+    pub(super) fn answer(&self, channel: ChannelId, payload: &[u8], out: &mut Out<'_>) {
         if out.acl.waiting(self.handle) < ANSWER_WINDOW {
             self.send(channel, payload, out);
         } else {
@@ -435,7 +480,7 @@ impl Link {
         }
     }
 
-    fn send(&self, channel: ChannelId, payload: &[u8], out: &mut Out<'_>) {
+    pub(super) fn send(&self, channel: ChannelId, payload: &[u8], out: &mut Out<'_>) {
         let packets = fragment::fragments(self.handle, out.acl.packet_length(), channel, payload);
         out.acl.push(self.handle, packets);
     }
@@ -445,6 +490,7 @@ impl Link {
 pub(super) struct Out<'a> {
     pub(super) acl: &'a mut AclFlow,
     pub(super) events: &'a mut VecDeque<Event>,
+    pub(super) table: &'a mut Table,
 }
 
 impl Out<'_> {

@@ -14,16 +14,19 @@ mod link;
 mod phase;
 mod recovery;
 mod request;
+mod serving;
 
 pub use advertising::AdvertisingEnd;
 pub use config::{HostConfig, ParameterPolicy};
 pub use event::{Event, Sighting};
 pub use ladder::{Fault, Recovery, Rung};
 pub use request::{ConnectionId, ConnectionInfo, LinkTiming, OpError, OpId, Output, Request};
+pub use serving::{ServerEvent, ServerRequest};
 
 use crate::gap::connect::Connector;
 use crate::gap::report::Assembler;
 use crate::gap::scan::{ScanSupport, Scanner};
+use crate::gatt::server::Table;
 use crate::hci::acl::AclData;
 use crate::hci::acl_flow::AclFlow;
 use crate::hci::command::{self, HciCommand};
@@ -64,6 +67,8 @@ pub struct Host {
     advertising: Advertising,
     connector: Connector<OpId>,
     links: BTreeMap<ConnectionHandle, Link>,
+    /// What all links serve.
+    table: Table,
     transmit: VecDeque<HciPacket>,
     events: VecDeque<Event>,
     next_op: u64,
@@ -118,7 +123,8 @@ pub enum Reason {
     Connect,
     /// An advertisement ends then.
     Advertise,
-    /// An ATT transaction ends then ([Vol 3] Part F, 3.3.3), or an indication is confirmed.
+    /// An ATT transaction ends then ([Vol 3] Part F, 3.3.3), an indication is confirmed, or a question to the user
+    /// about a value is answered for him.
     Link,
 }
 
@@ -141,6 +147,7 @@ impl Host {
             advertising: Advertising::default(),
             connector: Connector::new(limit),
             links: BTreeMap::new(),
+            table: serving::default_table(&config.name),
             transmit: VecDeque::new(),
             events: VecDeque::new(),
             next_op: 1,
@@ -375,7 +382,8 @@ impl Host {
         act: impl FnOnce(&mut Link, &mut Out<'_>) -> T,
     ) -> Option<T> {
         let link = self.links.get_mut(&handle)?;
-        Some(act(link, &mut Out { acl: &mut self.acl, events: &mut self.events }))
+        let out = &mut Out { acl: &mut self.acl, events: &mut self.events, table: &mut self.table };
+        Some(act(link, out))
     }
 
     /// A command whose outcome nobody waits for. Peers and controllers can cause any number of them, so only a few

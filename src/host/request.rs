@@ -2,12 +2,14 @@
 
 use super::AdvertisingEnd;
 use super::ladder::{Fault, Rung, outlook};
+use super::serving::ServerRequest;
 use crate::gap::advertise::{AdvertiseOptions, InvalidAdvertising};
 use crate::gap::advertising_data::AdvertisingDataBuf;
 use crate::gap::connect::{ConnectOptions, ConnectionParameters};
 use crate::gap::scan::ScanOptions;
 use crate::gatt::GattError;
 use crate::gatt::procedure::{Outcome, Running};
+use crate::gatt::server::SetValueError;
 use crate::hci::{ErrorCode, InitError, LeFeatures, Opcode, Phy};
 use crate::{Address, hci::Role};
 use bytes::Bytes;
@@ -88,6 +90,8 @@ pub enum Request {
         /// On which link.
         connection: ConnectionId,
     },
+    /// Something for the GATT server.
+    Server(ServerRequest),
     /// Ask for the strength of the link's signal.
     ReadRssi {
         /// Of which link.
@@ -292,6 +296,15 @@ pub enum OpError {
         /// What is being done about it; `None` when nothing is left to try, and the session is over.
         then: Option<Rung>,
     },
+    /// The client has not asked for values of this characteristic, or may not have them on this link.
+    #[error("the client has not subscribed")]
+    NotSubscribed,
+    /// An answer to a question that nobody asks any more: it was answered before, or not in time.
+    #[error("nobody waits for this answer any more")]
+    NotAsked,
+    /// A value that the table of the GATT server cannot keep.
+    #[error(transparent)]
+    SetValue(#[from] SetValueError),
     /// The controller is not initialised yet.
     #[error("the controller is not ready")]
     NotReady,

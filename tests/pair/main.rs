@@ -13,3 +13,4 @@ mod gatt;
 mod many;
 mod recovery;
 mod scanning;
+mod server;

@@ -113,7 +113,7 @@ fn a11_an_indication_and_a_request_of_the_peer_cross_our_request() {
     script.att(HANDLE, &[0x1D, 9, 0, 1]);
     script.att(HANDLE, &[0x0A, 1, 0]);
     script.submit(Request::Confirm { connection });
-    assert_eq!(script.frames(HANDLE), [(ATT, vec![0x01, 0x0A, 1, 0, 0x01]), (ATT, vec![0x1E])]);
+    assert_eq!(script.frames(HANDLE), [(ATT, vec![0x0B, 0x00, 0x18]), (ATT, vec![0x1E])]);
     script.att(HANDLE, &[0x0B, 7]);
     assert_eq!(script.result(op), value(&[7]));
 }

@@ -60,7 +60,7 @@ impl Task {
                 }
                 Event::Failed(error) => return Err(self.failure(error)),
                 Event::AdvertisingStarted { .. } | Event::ScanRequested { .. } => {}
-                Event::Phy { .. } | Event::Unknown(_) => {}
+                Event::Server(_) | Event::Phy { .. } | Event::Unknown(_) => {}
             }
         }
         Ok(answered)

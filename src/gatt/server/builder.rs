@@ -10,7 +10,7 @@ use crate::{Uuid, uuid16};
 use bytes::Bytes;
 
 /// Longest Device Name, in octets ([Vol 3] Part C, 12.1).
-const DEVICE_NAME_LENGTH: usize = 248;
+pub(crate) const DEVICE_NAME_LENGTH: usize = 248;
 
 /// A service of a [`TableBuilder`], to be included by those behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

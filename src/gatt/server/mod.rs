@@ -35,6 +35,8 @@ pub mod services;
 mod table;
 mod write;
 
+pub(crate) use builder::DEVICE_NAME_LENGTH;
+
 pub use access::{Access, Permissions, Security};
 pub use builder::{BuildError, ServiceId, TableBuilder};
 pub use caching::Remembered;

@@ -1,0 +1,393 @@
+//! The GATT server of the host: one table for all links, what each link's client asks of it, and what it is told.
+//!
+//! The table and the answers are [`gatt::server`](crate::gatt::server)'s; here are the times, and who waits for what.
+
+use super::link::{Link, Out};
+use super::phase::Phase;
+use super::{ConnectionId, Event, Host, OpError, OpId, Output, Request};
+use crate::Instant;
+use crate::att::AttError;
+use crate::att::bearer::TRANSACTION_TIMEOUT;
+use crate::gatt::server::{self, Ask, Indicated, Offer, Security, Server, Table};
+use crate::l2cap::ChannelId;
+use crate::uuid16;
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// What is told of a link's client before its user knows of the link.
+const MOST_EARLY: usize = 64;
+
+/// A request to the GATT server.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ServerRequest {
+    /// Serve this table from now on. Clients that are connected are told by Service Changed, if they have subscribed to
+    /// it and both tables have it at the same handle; all their other subscriptions end.
+    Serve(Table),
+    /// Change a value that the table keeps. No client is told.
+    SetValue {
+        /// The attribute.
+        handle: u16,
+        /// The whole value.
+        value: Bytes,
+    },
+    /// Notify a value. Done when the link's queue has taken it, which it shares with the write commands.
+    Notify {
+        /// Whom.
+        connection: ConnectionId,
+        /// The characteristic's value.
+        handle: u16,
+        /// At most ATT_MTU - 3 octets of it are sent.
+        value: Bytes,
+    },
+    /// Notify several values, those that the client has subscribed to.
+    NotifyMultiple {
+        /// Whom.
+        connection: ConnectionId,
+        /// Value handles and values.
+        values: Vec<(u16, Bytes)>,
+    },
+    /// Indicate a value, behind what the queue has. Done when the client has confirmed it.
+    Indicate {
+        /// Whom.
+        connection: ConnectionId,
+        /// The characteristic's value.
+        handle: u16,
+        /// At most ATT_MTU - 3 octets of it are sent.
+        value: Bytes,
+    },
+    /// Answer a [`ServerEvent::Asked`].
+    Answer {
+        /// Whose question it is.
+        connection: ConnectionId,
+        /// The number of the question.
+        id: u64,
+        /// The value asked for, nothing for a write that is taken, or what the client is told instead.
+        answer: Result<Bytes, AttError>,
+    },
+}
+
+impl From<ServerRequest> for Request {
+    fn from(request: ServerRequest) -> Self {
+        Self::Server(request)
+    }
+}
+
+/// What a client of the GATT server wants or has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerEvent {
+    /// It waits for an answer: [`ServerRequest::Answer`]. Without one in time it is told Unlikely Error.
+    Asked {
+        /// The client's link.
+        connection: ConnectionId,
+        /// The question, and its number.
+        ask: Ask,
+    },
+    /// It has written a value that the table keeps, or by a command one that the user has.
+    Written {
+        /// The client's link.
+        connection: ConnectionId,
+        /// What and where.
+        offer: Offer,
+    },
+    /// It has configured a characteristic, or a new table has.
+    Configured {
+        /// The client's link.
+        connection: ConnectionId,
+        /// The characteristic's value.
+        value_handle: u16,
+        /// Bit 0: notifications, bit 1: indications.
+        configuration: u16,
+    },
+}
+
+/// What a link sends without being asked for, in order and while the controller keeps up.
+#[derive(Debug)]
+pub(super) enum Queued {
+    WriteCommand(Bytes),
+    /// By handle of the value; whether the client wants it is seen when it is sent.
+    Notify(Vec<(u16, Bytes)>),
+    Indicate(u16, Bytes),
+}
+
+/// The server's side of a link.
+#[derive(Debug)]
+pub(super) struct Serving {
+    pub(super) server: Server,
+    answer_within: Duration,
+    /// The question that the client's request waits for is answered for the user then.
+    answer_by: Option<Instant>,
+    /// Indications, each behind the confirmation of the one before. The table's own are nobody's.
+    indications: VecDeque<(Option<OpId>, u16, Bytes)>,
+    /// Whose indication is not confirmed yet, and until when that may be.
+    indicated: Option<OpId>,
+    confirmed_by: Option<Instant>,
+    /// What is told when the link is.
+    early: Vec<ServerEvent>,
+}
+
+impl Serving {
+    /// `mtu` is the longest PDU we take.
+    pub(super) fn new(mtu: u16, answer_within: Duration) -> Self {
+        Self {
+            server: Server::new(mtu),
+            answer_within,
+            answer_by: None,
+            indications: VecDeque::new(),
+            indicated: None,
+            confirmed_by: None,
+            early: Vec::new(),
+        }
+    }
+
+    /// What happened before the user knew of the link.
+    pub(super) fn take_early(&mut self) -> impl Iterator<Item = Event> {
+        std::mem::take(&mut self.early).into_iter().map(Event::Server)
+    }
+
+    /// Gives an indication up that was not sent.
+    pub(super) fn cancel(&mut self, op: OpId) -> bool {
+        let before = self.indications.len();
+        self.indications.retain(|(waiting, ..)| *waiting != Some(op));
+        self.indications.len() < before
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        [self.answer_by, self.confirmed_by].into_iter().flatten().min()
+    }
+
+    /// Whose indication is not confirmed in time.
+    pub(super) fn on_timeout(&mut self, now: Instant) -> Option<Option<OpId>> {
+        self.confirmed_by.take_if(|deadline| *deadline <= now).map(|_| self.indicated.take())
+    }
+
+    /// Everybody who waits for a confirmation, for the end of the link.
+    pub(super) fn close(&mut self) -> impl Iterator<Item = OpId> {
+        self.indicated.take().into_iter().chain(self.indications.drain(..).filter_map(|(op, ..)| op))
+    }
+}
+
+impl Host {
+    /// What is served.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    pub(super) fn begin_serving(
+        &mut self,
+        now: Instant,
+        op: OpId,
+        request: ServerRequest,
+    ) -> Result<(), OpError> {
+        match request {
+            ServerRequest::Serve(table) => self.replace_table(now, table),
+            ServerRequest::SetValue { handle, value } => self.table.set_value(handle, value)?,
+            ServerRequest::Notify { connection, handle, value } => {
+                return self.queue_on(now, op, connection, Queued::Notify(vec![(handle, value)]));
+            }
+            ServerRequest::NotifyMultiple { connection, values } => {
+                return self.queue_on(now, op, connection, Queued::Notify(values));
+            }
+            ServerRequest::Indicate { connection, handle, value } => {
+                return self.queue_on(now, op, connection, Queued::Indicate(handle, value));
+            }
+            ServerRequest::Answer { connection, id, answer } => {
+                let handle = self.handle_of(connection)?;
+                let taken = self.on_link(handle, |link, out| link.on_answer(now, id, answer, out));
+                if taken != Some(true) {
+                    return Err(OpError::NotAsked);
+                }
+            }
+        }
+        self.done(op, Ok(Output::Done));
+        Ok(())
+    }
+
+    fn queue_on(
+        &mut self,
+        now: Instant,
+        op: OpId,
+        connection: ConnectionId,
+        queued: Queued,
+    ) -> Result<(), OpError> {
+        let handle = self.handle_of(connection)?;
+        self.on_link(handle, |link, out| link.queue(now, op, queued, out));
+        Ok(())
+    }
+
+    fn replace_table(&mut self, now: Instant, table: Table) {
+        let kept = service_changed(&self.table).filter(|kept| service_changed(&table) == Some(*kept));
+        let handles: Vec<_> = self.links.keys().copied().collect();
+        for &handle in &handles {
+            self.on_link(handle, |link, out| link.leave_table(now, kept.map(|(_, cccd)| cccd), out));
+        }
+        self.table = table;
+        for handle in handles {
+            if let Some((value_handle, _)) = kept {
+                self.on_link(handle, |link, out| link.indicate_change(now, value_handle, out));
+            }
+        }
+    }
+}
+
+/// A client of the server.
+impl Link {
+    /// Takes a PDU of the peer's client.
+    pub(super) fn serve(&mut self, now: Instant, pdu: &[u8], out: &mut Out<'_>) {
+        let outputs = self.serving.server.on_pdu(out.table, self.security(), pdu);
+        self.follow(now, outputs, out);
+    }
+
+    /// The user's answer; `false` when nobody waits for it.
+    fn on_answer(
+        &mut self,
+        now: Instant,
+        id: u64,
+        answer: Result<Bytes, AttError>,
+        out: &mut Out<'_>,
+    ) -> bool {
+        if self.serving.server.asking().is_none_or(|ask| ask.id != id) {
+            return false;
+        }
+        let outputs = self.serving.server.on_answer(out.table, self.security(), id, answer);
+        self.follow(now, outputs, out);
+        true
+    }
+
+    /// Answers for a user whose time is up.
+    pub(super) fn refuse_late_answers(&mut self, now: Instant, out: &mut Out<'_>) {
+        if self.serving.answer_by.is_some_and(|deadline| deadline <= now) {
+            tracing::warn!(connection = self.id.0, "a client's request was not answered in time");
+            self.refuse(now, out);
+        }
+    }
+
+    /// Answers the request that waits for the user, if there is one.
+    fn refuse(&mut self, now: Instant, out: &mut Out<'_>) {
+        // Other values may be asked for behind the refusal of one, each once.
+        while let Some(id) = self.serving.server.asking().map(|ask| ask.id) {
+            self.on_answer(now, id, Err(AttError::UnlikelyError), out);
+        }
+    }
+
+    /// Sends and tells what follows from a PDU or an answer.
+    fn follow(&mut self, now: Instant, outputs: Vec<server::Output>, out: &mut Out<'_>) {
+        let connection = self.id;
+        for output in outputs {
+            match output {
+                server::Output::Send(pdu) => self.answer(ChannelId::Attribute, &pdu, out),
+                server::Output::Ask(ask) => self.tell(ServerEvent::Asked { connection, ask }, out),
+                server::Output::Mtu(mtu) => self.set_mtu(mtu, out),
+                server::Output::Written(offer) => self.tell(ServerEvent::Written { connection, offer }, out),
+                server::Output::Configured { value_handle, configuration } => {
+                    self.tell(ServerEvent::Configured { connection, value_handle, configuration }, out);
+                }
+                server::Output::Confirmed { .. } => {
+                    self.serving.confirmed_by = None;
+                    if let Some(op) = self.serving.indicated.take() {
+                        out.done(op, Ok(Output::Done));
+                    }
+                    self.indicate_next(now, out);
+                }
+                server::Output::Ignored(why) => {
+                    tracing::debug!(connection = connection.0, why, "ATT PDU ignored");
+                }
+            }
+        }
+        // One request has its time once, however many values it asks for.
+        let asking = self.serving.server.asking().is_some();
+        let deadline = self.serving.answer_by.unwrap_or(now + self.serving.answer_within);
+        self.serving.answer_by = asking.then_some(deadline);
+    }
+
+    fn tell(&mut self, event: ServerEvent, out: &mut Out<'_>) {
+        match self.phase {
+            Phase::Ready => out.events.push_back(Event::Server(event)),
+            Phase::Settling(_) if self.serving.early.len() < MOST_EARLY => self.serving.early.push(event),
+            Phase::Settling(_) => {
+                tracing::warn!(connection = self.id.0, "not told: too much happens before the link is ready");
+            }
+            Phase::Unwanted(_) => {}
+        }
+    }
+
+    /// Sends values that the client wants.
+    pub(super) fn notify(&mut self, op: OpId, values: &[(u16, Bytes)], out: &mut Out<'_>) {
+        let (server, security) = (&self.serving.server, self.security());
+        let pdus = values.iter().map(|(handle, value)| server.notify(out.table, security, *handle, value));
+        let pdus: Vec<_> = pdus.flatten().collect();
+        for pdu in &pdus {
+            self.send(ChannelId::Attribute, pdu, out);
+        }
+        out.done(op, if pdus.is_empty() { Err(OpError::NotSubscribed) } else { Ok(Output::Done) });
+    }
+
+    /// Indicates a value behind those that are not confirmed yet.
+    pub(super) fn indicate(
+        &mut self,
+        now: Instant,
+        op: Option<OpId>,
+        handle: u16,
+        value: Bytes,
+        out: &mut Out<'_>,
+    ) {
+        self.serving.indications.push_back((op, handle, value));
+        self.indicate_next(now, out);
+    }
+
+    fn indicate_next(&mut self, now: Instant, out: &mut Out<'_>) {
+        while self.serving.server.unconfirmed().is_none() && !self.bearer.has_ended() {
+            let Some((op, handle, value)) = self.serving.indications.pop_front() else { return };
+            match self.serving.server.indicate(out.table, self.security(), handle, value) {
+                Indicated::Send(pdu) => {
+                    self.serving.indicated = op;
+                    self.serving.confirmed_by = Some(now + TRANSACTION_TIMEOUT);
+                    self.send(ChannelId::Attribute, &pdu, out);
+                }
+                _ => op.into_iter().for_each(|op| out.done(op, Err(OpError::NotSubscribed))),
+            }
+        }
+    }
+
+    /// Another table comes: nothing that the client has of this one stays, but one configuration.
+    fn leave_table(&mut self, now: Instant, kept: Option<u16>, out: &mut Out<'_>) {
+        // Who waits for a value has to be told something.
+        self.refuse(now, out);
+        let connection = self.id;
+        let configurations = self.serving.server.configurations().clone();
+        let (stay, go): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            configurations.into_iter().partition(|(cccd, _)| Some(*cccd) == kept);
+        for cccd in go.into_iter().filter_map(|(cccd, configuration)| (configuration != 0).then_some(cccd)) {
+            let of = out.table.services().characteristics().find(|c| c.cccd() == Some(cccd));
+            if let Some(value_handle) = of.map(|c| c.value_handle) {
+                self.tell(ServerEvent::Configured { connection, value_handle, configuration: 0 }, out);
+            }
+        }
+        self.serving.server.restore(stay);
+    }
+
+    /// Says that everything may have changed, to who wants to know ([Vol 3] Part G, 7.1).
+    fn indicate_change(&mut self, now: Instant, service_changed: u16, out: &mut Out<'_>) {
+        if !self.serving.indications.iter().any(|(op, ..)| op.is_none()) {
+            self.indicate(now, None, service_changed, Bytes::from_static(&[1, 0, 0xFF, 0xFF]), out);
+        }
+    }
+
+    /// What the link has: there are no keys here yet.
+    fn security(&self) -> Security {
+        Security::default()
+    }
+}
+
+/// What is served until the user has a table: the GAP and GATT services.
+pub(super) fn default_table(name: &str) -> Table {
+    Table::builder(name).build().expect("two services and a name that the configuration has cut to fit")
+}
+
+/// Handles of the value of Service Changed and of its CCCD.
+fn service_changed(table: &Table) -> Option<(u16, u16)> {
+    let characteristic = table.services().characteristic(uuid16(0x1801), uuid16(0x2A05)).ok()?;
+    Some((characteristic.value_handle, characteristic.cccd()?))
+}
