@@ -18,11 +18,9 @@ from bumble import gatt, hci
 from bumble.core import AdvertisingData
 from bumble.device import (AdvertisingEventProperties, AdvertisingParameters, Device,
                            DeviceConfiguration)
-from bumble.host import Host
-from bumble.transport import open_transport
 from jsonlines import emit, serve_commands
 from services import Services, test_uuid
-from virtual_link import VirtualLink
+from virtual_link import host_on
 
 
 class Peripheral:
@@ -32,13 +30,7 @@ class Peripheral:
         self.sequence = 0
 
     async def run(self):
-        port = None
-        if self.options.hci:
-            transport = await open_transport(self.options.hci)
-            host = Host(transport.source, transport.sink)
-        else:
-            link = VirtualLink(extended=not self.options.legacy_controllers)
-            port, host = await link.listen(self.options.listen), link.host()
+        host, port = await host_on(self.options)
         self.device = Device(host=host, config=DeviceConfiguration(
             name=self.options.name, address=hci.Address(self.options.address), eatt_enabled=False))
         self.device.gatt_server.max_mtu = self.options.mtu

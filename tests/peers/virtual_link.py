@@ -11,6 +11,7 @@ import socket
 
 from bumble import controller, core, hci, link, ll
 from bumble.host import Host
+from bumble.transport import open_transport
 from bumble.transport.common import StreamPacketSink, StreamPacketSource
 
 RSSI = -50  # dBm, of every report
@@ -20,6 +21,16 @@ CONNECTABLE, SCANNABLE, DIRECTED, LEGACY = 0x01, 0x02, 0x04, 0x10
 LEGACY_PROPERTIES = {0: 0x13, 1: 0x1D, 2: 0x12, 3: 0x10, 4: 0x15}  # by legacy advertising type
 EXTENDED_FEATURES = hci.LeFeatureMask.LE_EXTENDED_ADVERTISING | hci.LeFeatureMask.LE_PERIODIC_ADVERTISING
 REPORT_DATA = 229  # octets of data that fit one extended advertising report
+
+
+async def host_on(options) -> tuple[Host, int | None]:
+    """A host on the radio that `--hci` names, or on one of its own that `--listen` opens for others, with its port."""
+    if options.hci:
+        transport = await open_transport(options.hci)
+        return Host(transport.source, transport.sink), None
+    link = VirtualLink(extended=not options.legacy_controllers)
+    port = await link.listen(options.listen)
+    return link.host(), port
 
 
 class VirtualLink:
