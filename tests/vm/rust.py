@@ -1,39 +1,25 @@
 """The package baretooth-guest: its program, which plays hardware, and its tests (tests/*.rs), which need a real kernel.
 Both are compiled outside; each file of tests has a guest to itself."""
 
-import json
 import re
 import subprocess
 import threading
 import time
-from pathlib import Path
 
-from harness import Failure
+from programs import compiled
 
-ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 600  # seconds for one file of tests, on a machine that is busy
 
 
 def program():
     """The program `guest`."""
-    path, = compiled('bin', 'build', '--bins').values()
+    path, = compiled('baretooth-guest', 'bin', 'build', '--bins').values()
     return path
 
 
 def tests():
     """The programs of the tests, by the name of the file."""
-    return compiled('test', 'test', '--no-run', '--tests')
-
-
-def compiled(kind, *words):
-    command = ['cargo', words[0], '-p', 'baretooth-guest', '--release', *words[1:], '--message-format=json']
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
-    messages = [json.loads(line) for line in done.stdout.splitlines()]
-    if done.returncode != 0:
-        problems = [m['message']['rendered'] for m in messages if m['reason'] == 'compiler-message']
-        raise Failure('baretooth-guest does not compile\n' + '\n'.join(problems))
-    return {m['target']['name']: Path(m['executable']) for m in messages
-            if m['reason'] == 'compiler-artifact' and m['executable'] and m['target']['kind'] == [kind]}
+    return compiled('baretooth-guest', 'test', 'test', '--no-run', '--tests')
 
 
 def names(executable):
