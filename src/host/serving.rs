@@ -8,7 +8,7 @@ use super::{ConnectionId, Event, Host, OpError, OpId, Output, Request};
 use crate::Instant;
 use crate::att::AttError;
 use crate::att::bearer::TRANSACTION_TIMEOUT;
-use crate::gatt::server::{self, Ask, Indicated, Offer, Security, Server, Table};
+use crate::gatt::server::{self, Ask, Indicated, Offer, Remembered, Security, Server, Table};
 use crate::l2cap::ChannelId;
 use crate::uuid16;
 use bytes::Bytes;
@@ -365,7 +365,10 @@ impl Link {
                 self.tell(ServerEvent::Configured { connection, value_handle, configuration: 0 }, out);
             }
         }
-        self.serving.server.restore(stay);
+        let database_hash = Some(out.table.hash());
+        let features = self.serving.server.client_features();
+        let remembered = Remembered { configurations: stay, features, database_hash };
+        self.serving.server.restore(out.table, remembered);
     }
 
     /// Says that everything may have changed, to who wants to know ([Vol 3] Part G, 7.1).
