@@ -45,10 +45,10 @@
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | [`Adapter`], [`Scan`], [`Peer`], [`Notifications`], [`Error`] | the asynchronous API, for tokio |
+//! | [`Adapter`], [`Scan`], [`Peer`], [`Notifications`], [`GattServer`], [`Error`] | the asynchronous API, for tokio |
 //! | [`host`] | the same stack as one value without I/O, tasks or clock: [`host::Host`] |
 //! | [`gap`] | advertising data, reports, filters, scanning and connecting |
-//! | [`gatt`] | the client's procedures, and the table of a peer |
+//! | [`gatt`] | the client's procedures, the table of a peer, and in [`gatt::server`] our own |
 //! | [`att`], [`smp`] | PDUs of the attribute protocol and of pairing |
 //! | [`l2cap`] | frames, their fragments, the signalling channel, credit-based channels |
 //! | [`hci`] | commands, events and data packets, flow control, initialisation |

@@ -48,6 +48,7 @@ pub struct AdapterBuilder {
     parameter_policy: ParameterPolicy,
     open_options: OpenOptions,
     recovery: Option<Recovery>,
+    name: Option<String>,
 }
 
 impl Adapter {
@@ -222,6 +223,12 @@ impl AdapterBuilder {
         self
     }
 
+    /// Our Device Name, until a table is served that has its own; «baretooth» by default. It is cut to 248 octets.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
     /// Keeps away from the extended commands even where the controller has them.
     pub fn legacy_only(mut self, legacy_only: bool) -> Self {
         self.legacy_only = legacy_only;
@@ -353,6 +360,9 @@ impl AdapterBuilder {
             .recovery(self.recovery.unwrap_or(Recovery::Reopen).min(source.limit()));
         if let Some(mtu) = self.mtu {
             config = config.mtu(mtu);
+        }
+        if let Some(name) = &self.name {
+            config = config.name(name);
         }
         if let Some(address) = self.random_address {
             config = config.random_address(address);

@@ -226,6 +226,9 @@ impl Error {
             OpError::Gatt(source) => Self::Gatt { operation, source },
             OpError::TooLong { .. }
             | OpError::Invalid(_)
+            | OpError::NotSubscribed
+            | OpError::NotAsked
+            | OpError::SetValue(_)
             | OpError::AlreadyConnected
             | OpError::Cancelled => Self::Invalid { operation, cause: error.to_string() },
             OpError::Controller { command, status } => {

@@ -8,6 +8,7 @@ mod peer;
 mod recoveries;
 mod resume;
 mod scan;
+mod serve;
 mod subscribe;
 
 pub use crate::driver::{RecoveryEvent, Source};
@@ -17,4 +18,5 @@ pub use error::{Error, ErrorKind};
 pub use peer::{Peer, RemoteVersion};
 pub use recoveries::Recoveries;
 pub use scan::Scan;
+pub use serve::{GattServer, ReadRequest, Request, Requests, WriteRequest};
 pub use subscribe::{Notification, Notifications, SubscribeOptions};

@@ -39,11 +39,13 @@ struct Link {
     /// The newest of the links that followed each other after failures of the controller; whoever makes the next one
     /// holds the lock.
     newest: Arc<tokio::sync::Mutex<Weak<Link>>>,
+    /// It is somebody else's to end.
+    lent: bool,
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        if self.state.down.borrow().is_none() {
+        if !self.lent && self.state.down.borrow().is_none() {
             self.shared.tell(Message::Release(self.state.connection));
         }
     }
@@ -62,12 +64,18 @@ pub struct RemoteVersion {
 
 impl Peer {
     pub(super) fn new(shared: Arc<Shared>, state: Arc<LinkState>, options: ConnectOptions) -> Self {
-        Self { link: Arc::new(Link { shared, state, options, newest: Arc::default() }) }
+        Self { link: Arc::new(Link { shared, state, options, newest: Arc::default(), lent: false }) }
+    }
+
+    /// A peer of whose link somebody else has care: it ends whether this is there or not.
+    pub(super) fn lent(shared: Arc<Shared>, state: Arc<LinkState>) -> Self {
+        let (options, newest) = (ConnectOptions::new(), Arc::default());
+        Self { link: Arc::new(Link { shared, state, options, newest, lent: true }) }
     }
 
     /// The same peer by the link that follows this one, which is down; it is made unless somebody has.
     pub(super) async fn again(&self) -> Result<Self, Error> {
-        let Link { shared, state, options, newest } = &*self.link;
+        let Link { shared, state, options, newest, .. } = &*self.link;
         let mut newest = newest.lock().await;
         if let Some(link) = newest.upgrade().filter(|link| link.state.down.borrow().is_none()) {
             return Ok(Self { link });
@@ -75,7 +83,7 @@ impl Peer {
         let adapter = Adapter { shared: shared.clone() };
         let state = adapter.link_to(state.peer, options).await?;
         let (shared, options) = (shared.clone(), options.clone());
-        let link = Arc::new(Link { shared, state, options, newest: self.link.newest.clone() });
+        let link = Arc::new(Link { shared, state, options, newest: self.link.newest.clone(), lent: false });
         *newest = Arc::downgrade(&link);
         Ok(Self { link })
     }

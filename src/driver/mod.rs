@@ -11,13 +11,15 @@ pub(crate) use routes::{Delivery, Received, ScanReader};
 pub(crate) use source::NoSource;
 pub use source::Source;
 pub(crate) use tap::{CaptureError, Destination, Tap};
-pub(crate) use task::{Session, run};
+pub(crate) use task::{FromClient, Inbox, Session, ValueAt, What, run};
 
 use crate::Address;
 use crate::gap::scan::ScanOptions;
 use crate::hci::{ControllerInfo, ErrorCode};
 use crate::host::{ConnectionId, ConnectionInfo, Fault, OpError, Output, Request, Rung};
 use crate::transports::TransportError;
+use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -48,6 +50,10 @@ pub(crate) enum Message {
     },
     /// A full queue has room again.
     Room { connection: ConnectionId, handle: u16 },
+    /// Bring here what clients of the GATT server want, and no longer to whoever it was brought to.
+    Inbox(Inbox),
+    /// A value that the table of the GATT server keeps, and its handle.
+    Value { at: ValueAt, reply: oneshot::Sender<Option<(u16, Bytes)>> },
     /// The last handle of a link is gone: end it.
     Release(ConnectionId),
     /// End links and scans, close the capture and the transport, and answer.
@@ -103,6 +109,8 @@ pub(crate) struct LinkState {
     pub(crate) connection: ConnectionId,
     pub(crate) peer: Address,
     pub(crate) info: Mutex<ConnectionInfo>,
+    /// What the peer's client has configured, by handle of the value: bit 0 notifications, bit 1 indications.
+    configurations: Mutex<BTreeMap<u16, u16>>,
     /// Why it is down, once it is.
     pub(crate) down: watch::Sender<Option<ErrorCode>>,
     /// What it went down with, where it was not the only one: the controller, or the session.
@@ -116,6 +124,7 @@ impl LinkState {
             peer: info.peer,
             down: watch::Sender::new(None),
             cause: OnceLock::new(),
+            configurations: Mutex::default(),
             info: Mutex::new(info),
         }
     }
@@ -130,6 +139,18 @@ impl LinkState {
     /// Reads or changes what is known; nothing here can panic while it holds the lock.
     pub(crate) fn with_info<T>(&self, act: impl FnOnce(&mut ConnectionInfo) -> T) -> T {
         act(&mut self.info.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// What the peer's client has configured for a value.
+    pub(crate) fn configuration(&self, value_handle: u16) -> u16 {
+        let configurations = self.configurations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        configurations.get(&value_handle).copied().unwrap_or(0)
+    }
+
+    fn configure(&self, value_handle: u16, configuration: u16) {
+        let mut configurations =
+            self.configurations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        configurations.insert(value_handle, configuration);
     }
 }
 
@@ -163,22 +184,35 @@ impl Shared {
 
     /// Submits a request and waits for its result. Dropping the future cancels the request.
     pub(crate) async fn submit(&self, request: Request) -> Result<Output, Failure> {
+        self.begin(request).result().await
+    }
+
+    /// Submits a request. Dropping what is returned cancels it.
+    pub(crate) fn begin(&self, request: Request) -> Pending<'_> {
         let ticket = self.ticket();
         let (reply, result) = oneshot::channel();
         self.tell(Message::Submit { ticket, request, reply });
-        let mut guard = CancelOnDrop { shared: self, ticket: Some(ticket) };
-        let result = result.await;
-        guard.ticket = None;
-        result.unwrap_or_else(|_| Err(self.failure()))
+        Pending { shared: self, ticket: Some(ticket), result }
     }
 }
 
-struct CancelOnDrop<'a> {
+/// A request that was submitted.
+#[derive(Debug)]
+pub(crate) struct Pending<'a> {
     shared: &'a Shared,
     ticket: Option<Ticket>,
+    result: oneshot::Receiver<Result<Output, Failure>>,
 }
 
-impl Drop for CancelOnDrop<'_> {
+impl Pending<'_> {
+    pub(crate) async fn result(mut self) -> Result<Output, Failure> {
+        let result = (&mut self.result).await;
+        self.ticket = None;
+        result.unwrap_or_else(|_| Err(self.shared.failure()))
+    }
+}
+
+impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             self.shared.tell(Message::Cancel(ticket));

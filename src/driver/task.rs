@@ -6,6 +6,9 @@
 //! starves.
 
 mod bring;
+mod serving;
+
+pub(crate) use serving::{FromClient, Inbox, ValueAt, What};
 
 use super::routes::{Readers, Requests, Waiter};
 use super::timer::Timer;
@@ -14,7 +17,7 @@ use crate::Instant;
 use crate::capture::Direction;
 use crate::gatt::procedure::Unsubscribe;
 use crate::hci::{ControllerInfo, ErrorCode};
-use crate::host::{ConnectionId, Host, OpError, Output, Request, Rung};
+use crate::host::{ConnectionId, Host, OpError, Output, Request, Rung, ServerRequest};
 use crate::transports::{HciPacket, SendQueue, Transport, TransportError, TransportRx, TransportTx};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -69,6 +72,7 @@ pub(crate) async fn run<S: Source>(
         started: Some(started),
         recoveries,
         fault: None,
+        inbox: None,
         reopen: None,
         not_opened: None,
         closing: None,
@@ -103,6 +107,8 @@ struct Task {
     links: watch::Sender<Vec<Arc<LinkState>>>,
     started: Option<Started>,
     recoveries: broadcast::Sender<RecoveryEvent>,
+    /// Who answers clients of the GATT server.
+    inbox: Option<Inbox>,
     /// Why the controller is being brought back, or cannot be.
     fault: Option<OpError>,
     /// The rung that the host has asked for.
@@ -304,6 +310,10 @@ impl Task {
             // Scans end by their queue being dropped; everything else ends with its link.
             _ if self.closing.is_some() => {}
             Message::Submit { ticket, request, reply } => {
+                if matches!(request, Request::Server(ServerRequest::Serve(_))) {
+                    // It knows the table before.
+                    self.inbox = None;
+                }
                 let op = self.host.submit(now, request);
                 self.requests.add(op, ticket, Waiter::Reply(reply));
             }
@@ -340,6 +350,10 @@ impl Task {
                     let _ = reply.send(Ok(Output::Done));
                 }
             }
+            Message::Inbox(inbox) => self.inbox = Some(inbox),
+            Message::Value { at, reply } => {
+                let _ = reply.send(self.served(at));
+            }
             Message::Room { connection, handle } => {
                 if self.readers.on_room(connection, handle) {
                     self.host.submit(now, Request::Confirm { connection });
@@ -370,6 +384,7 @@ impl Task {
             let _ = started.send(Err(failure.clone()));
         }
         self.requests.fail(failure);
+        self.inbox = None;
         for connection in self.states.keys().copied().collect::<Vec<_>>() {
             // The controller can no longer say why; the link is lost to us.
             let cause = Some(failure.clone());

@@ -60,7 +60,8 @@ impl Task {
                 }
                 Event::Failed(error) => return Err(self.failure(error)),
                 Event::AdvertisingStarted { .. } | Event::ScanRequested { .. } => {}
-                Event::Server(_) | Event::Phy { .. } | Event::Unknown(_) => {}
+                Event::Server(event) => self.bring_from_client(event).await,
+                Event::Phy { .. } | Event::Unknown(_) => {}
             }
         }
         Ok(answered)
