@@ -59,6 +59,7 @@ impl Host {
                 Ok(())
             }
             Request::Server(request) => self.begin_serving(now, op, request),
+            Request::Channel(request) => self.begin_channel(now, op, request),
             Request::ReadRssi { connection } => {
                 let handle = self.handle_of(connection)?;
                 self.command_on(handle, op, None, command::ReadRssi { connection_handle: handle })

@@ -384,7 +384,8 @@ impl Host {
         };
         self.acl.close(handle);
         let id = link.id;
-        let out = &mut super::Out { acl: &mut self.acl, events: &mut self.events, table: &mut self.table };
+        let (acl, events) = (&mut self.acl, &mut self.events);
+        let out = &mut super::Out { acl, events, table: &mut self.table, servers: &self.servers };
         let phase = link.close(reason, out);
         match phase {
             Phase::Ready => self.events.push_back(Event::Disconnected { connection: id, reason }),

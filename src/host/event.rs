@@ -1,6 +1,8 @@
 //! What the host tells.
 
-use super::{ConnectionId, ConnectionInfo, Fault, LinkTiming, OpError, OpId, Output, Rung, ServerEvent};
+use super::{
+    ChannelEvent, ConnectionId, ConnectionInfo, Fault, LinkTiming, OpError, OpId, Output, Rung, ServerEvent,
+};
 use crate::Address;
 use crate::gap::device_table::Device;
 use crate::gap::report::Report;
@@ -80,6 +82,8 @@ pub enum Event {
     },
     /// A client of the GATT server wants or has done something.
     Server(ServerEvent),
+    /// Something about credit-based channels.
+    Channel(ChannelEvent),
     /// ATT_MTU changed.
     Mtu {
         /// On which link.

@@ -1,6 +1,7 @@
 //! One link: its frames, its ATT bearer, the procedures that take turns on it, and what waits for it. What its server
 //! does is in `serving`.
 
+use super::channels::LinkChannels;
 use super::phase::{Due, Phase, Wait};
 use super::serving::{Queued, Serving};
 use super::{ConnectionId, ConnectionInfo, Event, LinkTiming, OpError, OpId, Output};
@@ -14,6 +15,7 @@ use crate::gatt::server::Table;
 use crate::hci::acl::AclData;
 use crate::hci::acl_flow::AclFlow;
 use crate::hci::{ConnectionHandle, ErrorCode, ParameterUnits, Role};
+use crate::l2cap::credit::Servers;
 use crate::l2cap::{ChannelId, Dropped, Frame, Reassembly, fragment, signaling};
 use crate::smp::SmpPdu;
 use crate::smp::pdu::{PairingFailed, PairingFailedReason};
@@ -27,14 +29,18 @@ use std::time::Duration;
 /// the server waits.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
 
-/// Packets that may wait for the controller before write commands wait with the user instead.
-const WRITE_WINDOW: usize = 64;
+/// Packets that may wait for the controller before write commands wait with the user instead, and frames with their
+/// channels.
+pub(super) const WRITE_WINDOW: usize = 64;
 
 /// Answers that may wait for the controller; a peer that asks for more without taking them gets none.
 const ANSWER_WINDOW: usize = 256;
 
 /// Indications that a peer may send without waiting for our confirmation, against the specification.
 const MOST_UNCONFIRMED: u8 = 8;
+
+/// CIDs from here on are given to channels as they are opened ([Vol 3] Part A, 2.1).
+const FIRST_DYNAMIC: u16 = 0x0040;
 
 /// How long the controllers of a link have for a procedure between them ([Vol 6] Part B, 5.2).
 const PROCEDURE_LIMIT: Duration = Duration::from_secs(40);
@@ -64,6 +70,7 @@ pub(super) struct Link {
     pub(super) serving: Serving,
     unconfirmed: u8,
     confirm_by: Option<Instant>,
+    pub(super) channels: LinkChannels,
 }
 
 /// What a packet from the peer leads to at the host.
@@ -102,6 +109,7 @@ impl Link {
             serving,
             unconfirmed: 0,
             confirm_by: None,
+            channels: LinkChannels::default(),
         }
     }
 
@@ -180,11 +188,12 @@ impl Link {
     }
 
     /// Gives a request up that was not sent; one that was finishes.
-    pub(super) fn cancel(&mut self, op: OpId) -> bool {
+    pub(super) fn cancel(&mut self, now: Instant, op: OpId) -> bool {
         let before = self.waiting.len() + self.queue.len();
         self.waiting.retain(|(waiting, _)| *waiting != op);
         self.queue.retain(|(waiting, _)| *waiting != op);
-        self.waiting.len() + self.queue.len() < before || self.serving.cancel(op)
+        let waited = self.waiting.len() + self.queue.len() < before;
+        waited || self.serving.cancel(op) || self.channels.cancel(now, op)
     }
 
     /// The controller has begun what a request asks for, and an event will say how it went.
@@ -215,8 +224,9 @@ impl Link {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let waits = self.waits.iter().map(|(_, _, until)| *until).min();
-        let serving = self.serving.deadline();
-        [self.bearer.deadline(), self.confirm_by, waits, self.ends_by, serving].into_iter().flatten().min()
+        let (serving, channels) = (self.serving.deadline(), self.channels.deadline());
+        let ours = [self.bearer.deadline(), self.confirm_by, waits, self.ends_by];
+        ours.into_iter().chain([serving, channels]).flatten().min()
     }
 
     /// Acts on the deadlines that have passed.
@@ -232,6 +242,7 @@ impl Link {
             tracing::warn!(connection = self.id.0, "indication confirmed unread: its reader is too slow");
             self.confirm(now, out);
         }
+        self.channels.handle_timeout(now);
         self.refuse_late_answers(now, out);
         if let Some((op, request)) = self.bearer.on_timeout(now) {
             tracing::warn!(connection = self.id.0, %request, "not answered; giving the link up");
@@ -278,6 +289,7 @@ impl Link {
                 _ => out.done(op, Err(OpError::Disconnected { reason })),
             }
         }
+        self.channels.close(self.id, reason, matches!(self.phase, Phase::Ready), out);
         self.phase
     }
 
@@ -318,6 +330,7 @@ impl Link {
             ChannelId::Attribute => {
                 return Consequence { settled: self.on_att(now, &frame.payload, out), parameters: None };
             }
+            ChannelId::Signaling if self.channels.handle_signal(now, &frame.payload, out.servers) => {}
             ChannelId::Signaling => {
                 let reaction = signaling::react(&frame.payload, self.role, grant);
                 if let Some(reply) = reaction.reply {
@@ -334,6 +347,7 @@ impl Link {
                     self.answer(ChannelId::SecurityManager, &SmpPdu::from(refusal).to_bytes(), out);
                 }
             }
+            channel if channel.0 >= FIRST_DYNAMIC => self.channels.handle_frame(now, frame),
             channel => tracing::debug!(connection = self.id.0, %channel, "a frame for no channel of ours"),
         }
         Consequence::default()
@@ -491,6 +505,7 @@ pub(super) struct Out<'a> {
     pub(super) acl: &'a mut AclFlow,
     pub(super) events: &'a mut VecDeque<Event>,
     pub(super) table: &'a mut Table,
+    pub(super) servers: &'a Servers,
 }
 
 impl Out<'_> {

@@ -6,6 +6,7 @@
 
 mod advertising;
 mod begin;
+mod channels;
 mod config;
 mod controller;
 mod event;
@@ -17,6 +18,7 @@ mod request;
 mod serving;
 
 pub use advertising::AdvertisingEnd;
+pub use channels::{ChannelError, ChannelEvent, ChannelRequest, OpenedChannel};
 pub use config::{HostConfig, ParameterPolicy};
 pub use event::{Event, Sighting};
 pub use ladder::{Fault, Recovery, Rung};
@@ -34,6 +36,7 @@ use crate::hci::command_flow::CommandFlow;
 use crate::hci::{
     ConnectionHandle, ControllerInfo, ErrorCode, Initialization, Opcode, OwnAddressType, ParameterUnits,
 };
+use crate::l2cap::credit::Servers;
 use crate::transports::{HciPacket, PacketIndicator};
 use crate::{BdAddr, Instant};
 use advertising::Advertising;
@@ -69,6 +72,8 @@ pub struct Host {
     links: BTreeMap<ConnectionHandle, Link>,
     /// What all links serve.
     table: Table,
+    /// What peers may open channels for.
+    servers: Servers,
     transmit: VecDeque<HciPacket>,
     events: VecDeque<Event>,
     next_op: u64,
@@ -123,8 +128,8 @@ pub enum Reason {
     Connect,
     /// An advertisement ends then.
     Advertise,
-    /// An ATT transaction ends then ([Vol 3] Part F, 3.3.3), an indication is confirmed, or a question to the user
-    /// about a value is answered for him.
+    /// An ATT transaction ends then ([Vol 3] Part F, 3.3.3), an indication is confirmed, a question to the user
+    /// about a value is answered for him, or a request about channels is given up ([Vol 3] Part A, 6.2.1).
     Link,
 }
 
@@ -148,6 +153,7 @@ impl Host {
             connector: Connector::new(limit),
             links: BTreeMap::new(),
             table: serving::default_table(&config.name),
+            servers: Servers::default(),
             transmit: VecDeque::new(),
             events: VecDeque::new(),
             next_op: 1,
@@ -263,7 +269,7 @@ impl Host {
             let handle = link.handle;
             self.disconnect(now, handle, ErrorCode::RemoteUserTerminatedConnection);
         }
-        if self.links.values_mut().any(|link| link.cancel(op)) {
+        if self.links.values_mut().any(|link| link.cancel(now, op)) {
             self.done(op, Err(OpError::Cancelled));
         }
         self.pump(now);
@@ -364,6 +370,9 @@ impl Host {
             }
         }
         self.poll_advertising();
+        let (acl, events) = (&mut self.acl, &mut self.events);
+        let out = &mut Out { acl, events, table: &mut self.table, servers: &self.servers };
+        self.links.values_mut().for_each(|link| link.pump_channels(out));
         while let Some(packet) = self.commands.pump(now) {
             self.transmit.push_back(packet);
         }
@@ -382,8 +391,8 @@ impl Host {
         act: impl FnOnce(&mut Link, &mut Out<'_>) -> T,
     ) -> Option<T> {
         let link = self.links.get_mut(&handle)?;
-        let out = &mut Out { acl: &mut self.acl, events: &mut self.events, table: &mut self.table };
-        Some(act(link, out))
+        let (acl, events) = (&mut self.acl, &mut self.events);
+        Some(act(link, &mut Out { acl, events, table: &mut self.table, servers: &self.servers }))
     }
 
     /// A command whose outcome nobody waits for. Peers and controllers can cause any number of them, so only a few

@@ -1,6 +1,7 @@
 //! What a user may ask of the host, and what comes of it.
 
 use super::AdvertisingEnd;
+use super::channels::{ChannelError, ChannelRequest, OpenedChannel};
 use super::ladder::{Fault, Rung, outlook};
 use super::serving::ServerRequest;
 use crate::gap::advertise::{AdvertiseOptions, InvalidAdvertising};
@@ -11,6 +12,7 @@ use crate::gatt::GattError;
 use crate::gatt::procedure::{Outcome, Running};
 use crate::gatt::server::SetValueError;
 use crate::hci::{ErrorCode, InitError, LeFeatures, Opcode, Phy};
+use crate::l2cap::credit::OpenFailure;
 use crate::{Address, hci::Role};
 use bytes::Bytes;
 use std::fmt;
@@ -92,6 +94,8 @@ pub enum Request {
     },
     /// Something for the GATT server.
     Server(ServerRequest),
+    /// Something about credit-based channels.
+    Channel(ChannelRequest),
     /// Ask for the strength of the link's signal.
     ReadRssi {
         /// Of which link.
@@ -186,6 +190,10 @@ pub enum Output {
     Advertised(AdvertisingEnd),
     /// The result of a GATT procedure.
     Gatt(Outcome),
+    /// A channel is open.
+    Channel(OpenedChannel),
+    /// Enhanced channels were asked for: what became of each.
+    Channels(Vec<Result<OpenedChannel, OpenFailure>>),
     /// dBm; `None` when the controller does not know.
     Rssi(Option<i8>),
     /// The PHYs of sending and receiving.
@@ -265,6 +273,9 @@ pub enum OpError {
     /// A GATT procedure failed.
     #[error(transparent)]
     Gatt(#[from] GattError),
+    /// What was asked of a credit-based channel cannot be, or is not to be.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
     /// The peer answered no ATT request in time; the link is being ended.
     #[error("the peer did not answer within {after:?}; the link is given up")]
     AttTimeout {

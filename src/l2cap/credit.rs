@@ -179,6 +179,12 @@ impl CreditChannels {
         }
     }
 
+    /// Takes back an SDU that was given to send, the `nth` from 0 of those that [`Event::Sent`] was not said of, unless
+    /// it has begun to go. Whether it was there.
+    pub fn withdraw(&mut self, channel: ChannelKey, nth: usize) -> bool {
+        self.get_mut(channel).is_some_and(|it| it.sender.withdraw(nth))
+    }
+
     /// The next SDU that was received. The peer may send as much again, as soon as [`poll_frame`](Self::poll_frame)
     /// has told it: so it sends as fast as SDUs are taken.
     pub fn take(&mut self, channel: ChannelKey) -> Option<Bytes> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// H: HCI and transport. L: L2CAP, of which only the fixed channels are here. A: ATT and GATT. D: advertising
+/// H: HCI and transport. L: L2CAP. A: ATT and GATT. D: advertising
 /// data. C: readers of captures. R: replay.
 fn cases() -> Vec<String> {
     let numbered = |letter: char, numbers: &[u8]| numbers.iter().map(|n| format!("{letter}{n}")).collect();
@@ -12,7 +12,7 @@ fn cases() -> Vec<String> {
     let c: Vec<u8> = (1..=21).collect();
     let cases: [Vec<String>; 6] = [
         numbered('h', &h),
-        numbered('l', &[1, 2, 3, 8]),
+        numbered('l', &[1, 2, 3, 4, 5, 6, 7, 8]),
         numbered('a', &a),
         vec!["d".into()],
         numbered('c', &c),

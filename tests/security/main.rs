@@ -5,6 +5,7 @@
 mod common;
 
 mod att;
+mod channels;
 mod hci;
 mod index;
 mod l2cap;

@@ -61,7 +61,7 @@ impl Task {
                 Event::Failed(error) => return Err(self.failure(error)),
                 Event::AdvertisingStarted { .. } | Event::ScanRequested { .. } => {}
                 Event::Server(event) => self.bring_from_client(event).await,
-                Event::Phy { .. } | Event::Unknown(_) => {}
+                Event::Phy { .. } | Event::Channel(_) | Event::Unknown(_) => {}
             }
         }
         Ok(answered)

@@ -80,6 +80,11 @@ impl Sender {
         Ok(())
     }
 
+    /// Forgets an SDU of the queue, unless it has begun.
+    pub(super) fn withdraw(&mut self, nth: usize) -> bool {
+        (nth > 0 || !self.begun) && self.queue.remove(nth).is_some()
+    }
+
     /// Takes credits of the peer. None at all is against the rules, and does nothing.
     pub(super) fn on_credits(&mut self, credits: u16) -> Result<(), Violation> {
         self.credits = self.credits.checked_add(credits).ok_or(Violation::CreditOverflow)?;
