@@ -45,8 +45,9 @@ pub struct GattServer {
 impl Adapter {
     /// Serves this table from now on, on every link; before, only the GAP and GATT services are served.
     ///
-    /// Peers that are connected and have subscribed to Service Changed are told by it, if both tables have it at the
-    /// same handle; their other subscriptions end, and so does the stream of [`GattServer::requests`].
+    /// Peers that are connected and have subscribed to Service Changed are told by it in which handles the two tables
+    /// differ ([`Table::changed_since`]); their subscriptions there end, and the stream of [`GattServer::requests`]
+    /// does in any case.
     ///
     /// # Errors
     /// When the adapter is lost or closed.

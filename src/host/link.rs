@@ -171,7 +171,7 @@ impl Link {
                 }
                 Some((op, Queued::Notify(values))) => self.notify(op, &values, out),
                 Some((op, Queued::Indicate(handle, value))) => {
-                    self.indicate(now, Some(op), handle, value, out);
+                    self.indicate(now, op, handle, value, out);
                 }
             }
         }

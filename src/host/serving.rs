@@ -8,11 +8,11 @@ use super::{ConnectionId, Event, Host, OpError, OpId, Output, Request};
 use crate::Instant;
 use crate::att::AttError;
 use crate::att::bearer::TRANSACTION_TIMEOUT;
-use crate::gatt::server::{self, Ask, Indicated, Offer, Remembered, Security, Server, Table};
+use crate::gatt::server::{self, Ask, Indicated, Offer, Security, Server, Table};
 use crate::l2cap::ChannelId;
-use crate::uuid16;
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// What is told of a link's client before its user knows of the link.
@@ -22,8 +22,9 @@ const MOST_EARLY: usize = 64;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ServerRequest {
-    /// Serve this table from now on. Clients that are connected are told by Service Changed, if they have subscribed to
-    /// it and both tables have it at the same handle; all their other subscriptions end.
+    /// Serve this table from now on. In the range of handles in which it differs from the one before
+    /// ([`Table::changed_since`]) subscriptions end and what waits is refused; clients are told by Service Changed, if
+    /// they have subscribed to it.
     Serve(Table),
     /// Change a value that the table keeps. No client is told.
     SetValue {
@@ -119,9 +120,9 @@ pub(super) struct Serving {
     answer_within: Duration,
     /// The question that the client's request waits for is answered for the user then.
     answer_by: Option<Instant>,
-    /// Indications, each behind the confirmation of the one before. The table's own are nobody's.
-    indications: VecDeque<(Option<OpId>, u16, Bytes)>,
-    /// Whose indication is not confirmed yet, and until when that may be.
+    /// Indications, each behind the confirmation of the one before.
+    indications: VecDeque<(OpId, u16, Bytes)>,
+    /// Whose indication is not confirmed yet, unless it is Service Changed, and until when that may be.
     indicated: Option<OpId>,
     confirmed_by: Option<Instant>,
     /// What is told when the link is.
@@ -150,7 +151,7 @@ impl Serving {
     /// Gives an indication up that was not sent.
     pub(super) fn cancel(&mut self, op: OpId) -> bool {
         let before = self.indications.len();
-        self.indications.retain(|(waiting, ..)| *waiting != Some(op));
+        self.indications.retain(|(waiting, ..)| *waiting != op);
         self.indications.len() < before
     }
 
@@ -165,7 +166,7 @@ impl Serving {
 
     /// Everybody who waits for a confirmation, for the end of the link.
     pub(super) fn close(&mut self) -> impl Iterator<Item = OpId> {
-        self.indicated.take().into_iter().chain(self.indications.drain(..).filter_map(|(op, ..)| op))
+        self.indicated.take().into_iter().chain(self.indications.drain(..).map(|(op, ..)| op))
     }
 }
 
@@ -218,16 +219,10 @@ impl Host {
     }
 
     fn replace_table(&mut self, now: Instant, table: Table) {
-        let kept = service_changed(&self.table).filter(|kept| service_changed(&table) == Some(*kept));
-        let handles: Vec<_> = self.links.keys().copied().collect();
-        for &handle in &handles {
-            self.on_link(handle, |link, out| link.leave_table(now, kept.map(|(_, cccd)| cccd), out));
-        }
-        self.table = table;
-        for handle in handles {
-            if let Some((value_handle, _)) = kept {
-                self.on_link(handle, |link, out| link.indicate_change(now, value_handle, out));
-            }
+        let before = std::mem::replace(&mut self.table, table);
+        let Some(range) = self.table.changed_since(&before) else { return };
+        for handle in self.links.keys().copied().collect::<Vec<_>>() {
+            self.on_link(handle, |link, out| link.on_table_changed(now, &before, range.clone(), out));
         }
     }
 }
@@ -300,6 +295,7 @@ impl Link {
         let asking = self.serving.server.asking().is_some();
         let deadline = self.serving.answer_by.unwrap_or(now + self.serving.answer_within);
         self.serving.answer_by = asking.then_some(deadline);
+        self.note_unconfirmed(now);
     }
 
     fn tell(&mut self, event: ServerEvent, out: &mut Out<'_>) {
@@ -315,9 +311,8 @@ impl Link {
 
     /// Sends values that the client wants.
     pub(super) fn notify(&mut self, op: OpId, values: &[(u16, Bytes)], out: &mut Out<'_>) {
-        let (server, security) = (&self.serving.server, self.security());
-        let pdus = values.iter().map(|(handle, value)| server.notify(out.table, security, *handle, value));
-        let pdus: Vec<_> = pdus.flatten().collect();
+        let values: Vec<_> = values.iter().map(|(handle, value)| (*handle, &value[..])).collect();
+        let pdus = self.serving.server.notify_multiple(out.table, self.security(), &values);
         for pdu in &pdus {
             self.send(ChannelId::Attribute, pdu, out);
         }
@@ -325,56 +320,53 @@ impl Link {
     }
 
     /// Indicates a value behind those that are not confirmed yet.
-    pub(super) fn indicate(
-        &mut self,
-        now: Instant,
-        op: Option<OpId>,
-        handle: u16,
-        value: Bytes,
-        out: &mut Out<'_>,
-    ) {
+    pub(super) fn indicate(&mut self, now: Instant, op: OpId, handle: u16, value: Bytes, out: &mut Out<'_>) {
         self.serving.indications.push_back((op, handle, value));
         self.indicate_next(now, out);
     }
 
     fn indicate_next(&mut self, now: Instant, out: &mut Out<'_>) {
         while self.serving.server.unconfirmed().is_none() && !self.bearer.has_ended() {
-            let Some((op, handle, value)) = self.serving.indications.pop_front() else { return };
+            let Some((op, handle, value)) = self.serving.indications.pop_front() else { break };
             match self.serving.server.indicate(out.table, self.security(), handle, value) {
                 Indicated::Send(pdu) => {
-                    self.serving.indicated = op;
-                    self.serving.confirmed_by = Some(now + TRANSACTION_TIMEOUT);
+                    self.serving.indicated = Some(op);
                     self.send(ChannelId::Attribute, &pdu, out);
                 }
-                _ => op.into_iter().for_each(|op| out.done(op, Err(OpError::NotSubscribed))),
+                _ => out.done(op, Err(OpError::NotSubscribed)),
             }
         }
+        self.note_unconfirmed(now);
     }
 
-    /// Another table comes: nothing that the client has of this one stays, but one configuration.
-    fn leave_table(&mut self, now: Instant, kept: Option<u16>, out: &mut Out<'_>) {
-        // Who waits for a value has to be told something.
-        self.refuse(now, out);
+    /// Whatever was indicated is to be confirmed in time: a value of the user's, or Service Changed.
+    fn note_unconfirmed(&mut self, now: Instant) {
+        let unconfirmed = self.serving.server.unconfirmed().is_some();
+        let deadline = self.serving.confirmed_by.unwrap_or(now + TRANSACTION_TIMEOUT);
+        self.serving.confirmed_by = unconfirmed.then_some(deadline);
+    }
+
+    /// Another table is there, which differs from the one before in these handles.
+    fn on_table_changed(
+        &mut self,
+        now: Instant,
+        before: &Table,
+        range: RangeInclusive<u16>,
+        out: &mut Out<'_>,
+    ) {
+        let configured = self.serving.server.configurations().clone();
+        let outputs = self.serving.server.on_table_changed(out.table, self.security(), range);
+        self.follow(now, outputs, out);
+        let kept = self.serving.server.configurations();
+        let ended: Vec<_> = before
+            .services()
+            .characteristics()
+            .filter(|c| c.cccd().is_some_and(|at| configured.contains_key(&at) && !kept.contains_key(&at)))
+            .map(|c| c.value_handle)
+            .collect();
         let connection = self.id;
-        let configurations = self.serving.server.configurations().clone();
-        let (stay, go): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            configurations.into_iter().partition(|(cccd, _)| Some(*cccd) == kept);
-        for cccd in go.into_iter().filter_map(|(cccd, configuration)| (configuration != 0).then_some(cccd)) {
-            let of = out.table.services().characteristics().find(|c| c.cccd() == Some(cccd));
-            if let Some(value_handle) = of.map(|c| c.value_handle) {
-                self.tell(ServerEvent::Configured { connection, value_handle, configuration: 0 }, out);
-            }
-        }
-        let database_hash = Some(out.table.hash());
-        let features = self.serving.server.client_features();
-        let remembered = Remembered { configurations: stay, features, database_hash };
-        self.serving.server.restore(out.table, remembered);
-    }
-
-    /// Says that everything may have changed, to who wants to know ([Vol 3] Part G, 7.1).
-    fn indicate_change(&mut self, now: Instant, service_changed: u16, out: &mut Out<'_>) {
-        if !self.serving.indications.iter().any(|(op, ..)| op.is_none()) {
-            self.indicate(now, None, service_changed, Bytes::from_static(&[1, 0, 0xFF, 0xFF]), out);
+        for value_handle in ended {
+            self.tell(ServerEvent::Configured { connection, value_handle, configuration: 0 }, out);
         }
     }
 
@@ -387,10 +379,4 @@ impl Link {
 /// What is served until the user has a table: the GAP and GATT services.
 pub(super) fn default_table(name: &str) -> Table {
     Table::builder(name).build().expect("two services and a name that the configuration has cut to fit")
-}
-
-/// Handles of the value of Service Changed and of its CCCD.
-fn service_changed(table: &Table) -> Option<(u16, u16)> {
-    let characteristic = table.services().characteristic(uuid16(0x1801), uuid16(0x2A05)).ok()?;
-    Some((characteristic.value_handle, characteristic.cccd()?))
 }

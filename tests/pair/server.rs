@@ -11,13 +11,13 @@ use bytes::Bytes;
 const HANDLE: u16 = 0x40;
 const ATT: u16 = 4;
 
-/// Handles behind the GAP and GATT services, which end at 9.
-const LEVEL: u16 = 0x0C;
-const LEVEL_CCCD: u16 = 0x0D;
-const ASKED: u16 = 0x0F;
-const TOLD: u16 = 0x11;
-const TOLD_CCCD: u16 = 0x12;
-const OTHER_ASKED: u16 = 0x14;
+/// Handles behind the GAP and GATT services, which end at 0x0F.
+const LEVEL: u16 = 0x12;
+const LEVEL_CCCD: u16 = 0x13;
+const ASKED: u16 = 0x15;
+const TOLD: u16 = 0x17;
+const TOLD_CCCD: u16 = 0x18;
+const OTHER_ASKED: u16 = 0x1A;
 const SERVICE_CHANGED: u16 = 0x08;
 const SERVICE_CHANGED_CCCD: u16 = 0x09;
 
@@ -94,7 +94,7 @@ fn requests_of_the_peer_have_true_answers_from_the_first_moment() {
     let mut script = Script::new();
     script.link(HANDLE);
     for (request, response) in [
-        (&[0x10, 1, 0, 0xFF, 0xFF, 0, 0x28][..], &[0x11, 6, 1, 0, 5, 0, 0, 0x18, 6, 0, 9, 0, 1, 0x18][..]),
+        (&[0x10, 1, 0, 0xFF, 0xFF, 0, 0x28][..], &[0x11, 6, 1, 0, 5, 0, 0, 0x18, 6, 0, 15, 0, 1, 0x18][..]),
         (&[0x0A, 3, 0], b"\x0Bbaretooth"),
         (&[0x0A, 0x99, 0], &[0x01, 0x0A, 0x99, 0, 0x01]),
         (&[0x04, 0, 0, 9, 0], &[0x01, 0x04, 0, 0, 0x01]),
@@ -172,6 +172,14 @@ fn a_value_goes_to_subscribers_alone() {
     let values = vec![(TOLD, Bytes::from_static(&[3])), (LEVEL, Bytes::from_static(&[4]))];
     let several = script.submit(ServerRequest::NotifyMultiple { connection, values }.into());
     assert_eq!((script.result(several), sent(&mut script)), (Ok(Output::Done), vec![pdu(0x1B, LEVEL, &[4])]));
+    configure(&mut script, TOLD_CCCD, 1);
+    script.att(HANDLE, &[0x12, 11, 0, 4]);
+    script.sent.clear();
+    let values = vec![(TOLD, Bytes::from_static(&[5])), (LEVEL, Bytes::from_static(&[6, 7]))];
+    script.submit(ServerRequest::NotifyMultiple { connection, values }.into());
+    let several =
+        [&[0x23][..], &TOLD.to_le_bytes(), &[1, 0, 5], &LEVEL.to_le_bytes(), &[2, 0, 6, 7]].concat();
+    assert_eq!(sent(&mut script), [several], "in one, for a client that has said that it takes it");
     let nobody = script.submit(notify(ConnectionId(99), LEVEL, &[5]));
     assert_eq!(script.result(nobody), Err(OpError::NotConnected));
 }
@@ -354,8 +362,9 @@ fn a_new_table_is_told_by_service_changed_and_ends_what_the_client_had_of_the_ol
     told(&mut script);
     let served = script.submit(ServerRequest::Serve(Table::builder("new").build().expect("fits")).into());
     assert_eq!(script.result(served), Ok(Output::Done));
-    let refused = vec![0x01, 0x0A, ASKED.to_le_bytes()[0], 0, 0x0E];
-    assert_eq!(sent(&mut script), [refused, pdu(0x1D, SERVICE_CHANGED, &[1, 0, 0xFF, 0xFF])]);
+    let refused = vec![0x01, 0x0A, ASKED.to_le_bytes()[0], 0, 0x12];
+    let changed = pdu(0x1D, SERVICE_CHANGED, &[0x10, 0, 0x1A, 0]);
+    assert_eq!(sent(&mut script), [refused, changed.clone()]);
     let ended = ServerEvent::Configured { connection, value_handle: TOLD, configuration: 0 };
     assert_eq!(told(&mut script), [ended]);
     let old = script.submit(notify(connection, TOLD, b"old"));
@@ -366,7 +375,7 @@ fn a_new_table_is_told_by_service_changed_and_ends_what_the_client_had_of_the_ol
     }
     assert_eq!(sent(&mut script), [[0_u8; 0]; 0]);
     script.att(HANDLE, &[0x1E]);
-    assert_eq!(sent(&mut script).len(), 1);
+    assert_eq!(sent(&mut script), [changed]);
     script.att(HANDLE, &[0x1E]);
     script.run(seconds(60));
     assert_eq!(sent(&mut script), [[0_u8; 0]; 0]);
@@ -374,6 +383,13 @@ fn a_new_table_is_told_by_service_changed_and_ends_what_the_client_had_of_the_ol
         ServerRequest::Serve(baretooth::gatt::server::TableBuilder::bare().build().expect("fits")).into(),
     );
     assert_eq!(sent(&mut script), [[0_u8; 0]; 0], "no Service Changed there any more");
+
+    let (mut script, _) = serving();
+    configure(&mut script, SERVICE_CHANGED_CCCD, 2);
+    script.submit(ServerRequest::Serve(Table::builder("new").build().expect("fits")).into());
+    script.sent.clear();
+    script.run(seconds(30));
+    assert_eq!(script.commands(), [0x0406], "it has to be confirmed in time like any other");
 }
 
 #[test]
