@@ -196,7 +196,7 @@ impl Crowd {
     }
 
     /// Passes packets on until nobody has anything to say.
-    fn exchange(&mut self) {
+    pub fn exchange(&mut self) {
         for round in 0.. {
             assert!(round < 10_000, "hosts and controllers talk without end at {}", self.now);
             let mut quiet = true;
