@@ -15,3 +15,4 @@ mod many;
 mod recovery;
 mod scanning;
 mod server;
+mod serving;
