@@ -45,9 +45,10 @@
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | [`Adapter`], [`Scan`], [`Peer`], [`Notifications`], [`GattServer`], [`Error`] | the asynchronous API, for tokio |
+//! | [`Adapter`], [`Scan`], [`Peer`], [`Notifications`], [`Error`] | the asynchronous API, for tokio |
+//! | [`Advertisement`], [`Accepted`], [`GattServer`] | the same for the peripheral role |
 //! | [`host`] | the same stack as one value without I/O, tasks or clock: [`host::Host`] |
-//! | [`gap`] | advertising data, reports, filters, scanning and connecting |
+//! | [`gap`] | advertising data, reports, filters, scanning, advertising and connecting |
 //! | [`gatt`] | the client's procedures, the table of a peer, and in [`gatt::server`] our own |
 //! | [`att`], [`smp`] | PDUs of the attribute protocol and of pairing |
 //! | [`l2cap`] | frames, their fragments, the signalling channel, credit-based channels |
@@ -71,8 +72,8 @@
 //! scan ends. A request that was not sent is never sent. A request that was sent finishes at the peer, and its answer is
 //! never taken for that of the next one. `next` of a stream loses nothing.
 //!
-//! Handles work the same way: a dropped [`Scan`] stops, the last dropped stream of a characteristic ends the
-//! subscription, the last dropped [`Peer`] ends the link, the last handle of all closes the adapter.
+//! Handles work the same way: a dropped [`Scan`] or [`Advertisement`] stops, the last dropped stream of a characteristic ends the
+//! subscription, the last dropped [`Peer`] ends the link that we made, the last handle of all closes the adapter.
 //!
 //! # Errors
 //!
@@ -111,14 +112,16 @@ pub use address::{Address, AddressKind, BdAddr, ParseAddressError};
 #[cfg(feature = "tokio")]
 pub use api::*;
 pub use baretooth_transports as transports;
+pub use gap::advertise::{AdvertiseMode, AdvertiseOptions, ExtendedPdus};
+pub use gap::advertising_data::{AdvertisingDataBuf, AdvertisingDataBuilder, Flags};
 pub use gap::connect::{ConnectOptions, ConnectionParameters};
 pub use gap::device_table::Device;
 pub use gap::filter::{Filter, Pattern};
 pub use gap::report::Report;
 pub use gap::scan::{Duplicates, ScanOptions, ScanPhys};
 pub use gatt::{Characteristic, Descriptor, Service, Services};
-pub use hci::{ErrorCode, Phy};
-pub use host::{Fault, LinkTiming, ParameterPolicy, Recovery, Rung, Sighting};
+pub use hci::{ErrorCode, Phy, Role};
+pub use host::{AdvertisingEnd, ConnectionId, Fault, LinkTiming, ParameterPolicy, Recovery, Rung, Sighting};
 pub use time::Instant;
 
 /// The program in the README is one that compiles and runs.

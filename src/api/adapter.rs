@@ -4,7 +4,7 @@ use super::opening::{ByName, open};
 use super::recoveries::Recoveries;
 use super::{Error, Peer};
 use crate::capture::{Format, UnknownFormat};
-use crate::driver::{self, Destination, Failure, Message, NoSource, Session, Shared, Source, Tap};
+use crate::driver::{self, Destination, Failure, Message, NoSource, Session, Shared, Source, Tap, Tickets};
 use crate::gap::connect::ConnectOptions;
 use crate::hci::{ControllerInfo, Opcode};
 use crate::host::{Host, HostConfig, Output, ParameterPolicy, Recovery, Request};
@@ -14,6 +14,7 @@ use crate::{Address, BdAddr, Instant};
 use bytes::Bytes;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -125,7 +126,7 @@ impl Adapter {
         }
     }
 
-    /// Addresses of the peers to which there are links.
+    /// Addresses of the peers to which there are links, whoever made them.
     pub fn connections(&self) -> Vec<Address> {
         self.shared.links.borrow().iter().map(|state| state.peer).collect()
     }
@@ -372,14 +373,25 @@ impl AdapterBuilder {
         let (started, ready) = oneshot::channel();
         let (ended, end) = watch::channel(None);
         let (links, up) = watch::channel(Vec::new());
+        let advertising = Arc::<AtomicUsize>::default();
         let (recoveries, steps) = broadcast::channel(Recoveries::CAPACITY);
-        let session = Session { started, ended, links, recoveries };
+        let session = Session { started, ended, links, advertising: advertising.clone(), recoveries };
         // The one place where the library starts a task.
         #[allow(clippy::disallowed_methods)]
         tokio::spawn(driver::run(transport, source, host, tap, inbox, session));
         let controller = ready.await.unwrap_or(Err(Failure::Closed));
         let controller = controller.map_err(|failure| Error::of_opening(&description, failure))?;
-        let shared = Shared::new(messages, controller, description, end, up, steps, capture_failure);
+        let shared = Shared {
+            messages,
+            tickets: Tickets::default(),
+            controller,
+            description,
+            ended: end,
+            links: up,
+            advertising,
+            recoveries: steps,
+            capture_failure,
+        };
         Ok(Adapter { shared: Arc::new(shared) })
     }
 

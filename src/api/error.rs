@@ -3,6 +3,7 @@
 use crate::att::AttError;
 use crate::capture::UnknownFormat;
 use crate::driver::{CaptureError, Failure};
+use crate::gap::advertise::InvalidAdvertising;
 use crate::gatt::{GattError, LookupError};
 use crate::hci::{ErrorCode, FirmwareHint, Opcode};
 use crate::host::OpError;
@@ -90,6 +91,14 @@ pub enum Error {
         /// What is wrong with it.
         cause: String,
     },
+    /// It cannot be advertised so.
+    #[error("{operation} refused here: {source}")]
+    Advertising {
+        /// What was to be done.
+        operation: String,
+        /// What is wrong with it; of data that are too long, [by how much](InvalidAdvertising::over).
+        source: InvalidAdvertising,
+    },
     /// The capture cannot be written, or no further.
     #[error("capture to {to} failed: {source}")]
     Capture {
@@ -162,7 +171,7 @@ impl Error {
             Self::NotFound { handles, .. } if handles.len() > 1 => ErrorKind::Ambiguous,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Timeout { .. } => ErrorKind::Timeout,
-            Self::Invalid { .. } => ErrorKind::Invalid,
+            Self::Invalid { .. } | Self::Advertising { .. } => ErrorKind::Invalid,
             Self::Capture { .. } => ErrorKind::Capture,
         }
     }
@@ -196,6 +205,7 @@ impl Error {
             | Self::Gatt { operation, .. }
             | Self::Timeout { operation, .. }
             | Self::Invalid { operation, .. }
+            | Self::Advertising { operation, .. }
             | Self::Closed { operation } => Some(operation),
         }
     }
@@ -224,11 +234,13 @@ impl Error {
             }
             OpError::Gatt(GattError::Att { handle, code, .. }) => Self::Att { operation, handle, code },
             OpError::Gatt(source) => Self::Gatt { operation, source },
+            OpError::Advertising(source) => Self::Advertising { operation, source },
             OpError::TooLong { .. }
             | OpError::Invalid(_)
             | OpError::NotSubscribed
             | OpError::NotAsked
             | OpError::SetValue(_)
+            | OpError::NotAdvertising
             | OpError::AlreadyConnected
             | OpError::Cancelled => Self::Invalid { operation, cause: error.to_string() },
             OpError::Controller { command, status } => {

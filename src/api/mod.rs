@@ -1,6 +1,8 @@
 //! What a program works with: [`Adapter`], [`Peer`], streams and one error.
 
+mod accepted;
 mod adapter;
+mod advertise;
 mod attribute;
 mod error;
 mod opening;
@@ -12,7 +14,9 @@ mod serve;
 mod subscribe;
 
 pub use crate::driver::{RecoveryEvent, Source};
+pub use accepted::Accepted;
 pub use adapter::{Adapter, AdapterBuilder};
+pub use advertise::Advertisement;
 pub use attribute::Attribute;
 pub use error::{Error, ErrorKind};
 pub use peer::{Peer, RemoteVersion};

@@ -8,15 +8,16 @@ use crate::gatt::procedure::{
     ReadMultipleVariable, Running, VariableValue, Write,
 };
 use crate::gatt::{CLIENT_CHARACTERISTIC_CONFIGURATION, Characteristic, GattError, Services};
-use crate::hci::{ErrorCode, LeFeatures, Phy};
-use crate::host::{LinkTiming, OpError, Output, Request};
+use crate::hci::{ErrorCode, LeFeatures, Phy, Role};
+use crate::host::{ConnectionId, LinkTiming, OpError, Output, Request};
 use crate::{Address, Uuid};
 use bytes::Bytes;
 use std::sync::{Arc, Weak};
 
 /// A device to which there is, or was, a link. Cheap to clone; all clones are the same link.
 ///
-/// The link is ended when the last clone, and the last stream made from one, is dropped.
+/// A link that we made is ended when the last clone, and the last stream made from one, is dropped. One that a central
+/// made ([`Adapter::accepted`]) is the central's to end, or [`disconnect`](Self::disconnect)'s.
 ///
 /// Requests on one link take turns, in the order in which they were made; those of different links do not wait for
 /// each other. Every operation that runs when the link goes down fails with [`Error::Disconnected`] and the reason.
@@ -45,7 +46,8 @@ struct Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        if !self.lent && self.state.down.borrow().is_none() {
+        let ours = self.state.role == Role::Central && !self.lent;
+        if ours && self.state.down.borrow().is_none() {
             self.shared.tell(Message::Release(self.state.connection));
         }
     }
@@ -88,10 +90,12 @@ impl Peer {
         Ok(Self { link })
     }
 
-    /// Whether the link went down because the controller failed, and that is being mended.
+    /// Whether the link went down because the controller failed, that is being mended, and the link is ours to make.
     pub(super) fn fell_with_controller(&self) -> bool {
-        let cause = self.link.state.cause.get();
-        matches!(cause, Some(Failure::Op(OpError::ControllerFailed { then: Some(_), .. })))
+        let Link { state, .. } = &*self.link;
+        let mended =
+            matches!(state.cause.get(), Some(Failure::Op(OpError::ControllerFailed { then: Some(_), .. })));
+        mended && state.role == Role::Central
     }
 
     /// Why the link is down.
@@ -103,7 +107,17 @@ impl Peer {
         }
     }
 
-    /// The address it was connected by.
+    /// The link, from its beginning to its end; no other ever has this number.
+    pub fn connection(&self) -> ConnectionId {
+        self.link.state.connection
+    }
+
+    /// Our role on the link: [`Role::Peripheral`] when the peer made it.
+    pub fn role(&self) -> Role {
+        self.link.state.role
+    }
+
+    /// The address it was connected by, or connects from.
     pub fn address(&self) -> Address {
         self.link.state.peer
     }

@@ -1,12 +1,14 @@
 //! The one task that does I/O: it owns the host, both halves of the transport, the clock and the capture, and
 //! brings answers to whoever waits for them. Public handles only send messages to it.
 
+mod advertising;
 mod routes;
 mod source;
 mod tap;
 mod task;
 mod timer;
 
+pub(crate) use advertising::{AdvertisingReader, Ended as AdvertisingEnded};
 pub(crate) use routes::{Delivery, Received, ScanReader};
 pub(crate) use source::NoSource;
 pub use source::Source;
@@ -14,19 +16,25 @@ pub(crate) use tap::{CaptureError, Destination, Tap};
 pub(crate) use task::{FromClient, Inbox, Session, ValueAt, What, run};
 
 use crate::Address;
+use crate::gap::advertise::AdvertiseOptions;
+use crate::gap::advertising_data::AdvertisingDataBuf;
 use crate::gap::scan::ScanOptions;
-use crate::hci::{ControllerInfo, ErrorCode};
+use crate::hci::{ControllerInfo, ErrorCode, Role};
 use crate::host::{ConnectionId, ConnectionInfo, Fault, OpError, Output, Request, Rung};
 use crate::transports::TransportError;
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// Names a request before the host has numbered it, so that it can be cancelled from the first moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(u64);
+
+/// The names given so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tickets(AtomicU64);
 
 /// What handles tell the task.
 #[derive(Debug)]
@@ -35,6 +43,16 @@ pub(crate) enum Message {
     Submit { ticket: Ticket, request: Request, reply: oneshot::Sender<Result<Output, Failure>> },
     /// Report advertisers until cancelled.
     Scan { ticket: Ticket, options: ScanOptions, reader: ScanReader },
+    /// Advertise until cancelled.
+    Advertise { ticket: Ticket, options: Box<AdvertiseOptions>, reader: AdvertisingReader },
+    /// Give an advertisement other data.
+    SetAdvertisingData {
+        ticket: Ticket,
+        of: Ticket,
+        data: AdvertisingDataBuf,
+        scan_response: AdvertisingDataBuf,
+        reply: oneshot::Sender<Result<Output, Failure>>,
+    },
     /// Nobody waits for this any more.
     Cancel(Ticket),
     /// Bring the values of an attribute here.
@@ -54,7 +72,7 @@ pub(crate) enum Message {
     Inbox(Inbox),
     /// A value that the table of the GATT server keeps, and its handle.
     Value { at: ValueAt, reply: oneshot::Sender<Option<(u16, Bytes)>> },
-    /// The last handle of a link is gone: end it.
+    /// The last handle of a link that we made is gone: end it.
     Release(ConnectionId),
     /// End links and scans, close the capture and the transport, and answer.
     Close(oneshot::Sender<()>),
@@ -90,7 +108,7 @@ pub enum RecoveryEvent {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) messages: mpsc::UnboundedSender<Message>,
-    next_ticket: AtomicU64,
+    pub(crate) tickets: Tickets,
     /// What is known of the controller.
     pub(crate) controller: ControllerInfo,
     pub(crate) description: String,
@@ -98,6 +116,8 @@ pub(crate) struct Shared {
     pub(crate) ended: watch::Receiver<Option<Failure>>,
     /// Links that are up.
     pub(crate) links: watch::Receiver<Vec<Arc<LinkState>>>,
+    /// How many advertisements have begun and are not over.
+    pub(crate) advertising: Arc<AtomicUsize>,
     pub(crate) recoveries: broadcast::Receiver<RecoveryEvent>,
     /// Why the capture ended before the session.
     pub(crate) capture_failure: Arc<OnceLock<CaptureError>>,
@@ -108,6 +128,9 @@ pub(crate) struct Shared {
 pub(crate) struct LinkState {
     pub(crate) connection: ConnectionId,
     pub(crate) peer: Address,
+    pub(crate) role: Role,
+    /// Somebody has it from the stream of accepted links.
+    taken: AtomicBool,
     pub(crate) info: Mutex<ConnectionInfo>,
     /// What the peer's client has configured, by handle of the value: bit 0 notifications, bit 1 indications.
     configurations: Mutex<BTreeMap<u16, u16>>,
@@ -122,6 +145,8 @@ impl LinkState {
         Self {
             connection: info.connection,
             peer: info.peer,
+            role: info.role,
+            taken: AtomicBool::new(false),
             down: watch::Sender::new(None),
             cause: OnceLock::new(),
             configurations: Mutex::default(),
@@ -134,6 +159,11 @@ impl LinkState {
         let state = Self::new(info);
         state.down.send_replace(Some(ErrorCode::ConnectionTerminatedByLocalHost));
         state
+    }
+
+    /// Whether it is the caller who takes the link: once.
+    pub(crate) fn take(&self) -> bool {
+        !self.taken.swap(true, Ordering::AcqRel)
     }
 
     /// Reads or changes what is known; nothing here can panic while it holds the lock.
@@ -155,21 +185,8 @@ impl LinkState {
 }
 
 impl Shared {
-    pub(crate) fn new(
-        messages: mpsc::UnboundedSender<Message>,
-        controller: ControllerInfo,
-        description: String,
-        ended: watch::Receiver<Option<Failure>>,
-        links: watch::Receiver<Vec<Arc<LinkState>>>,
-        recoveries: broadcast::Receiver<RecoveryEvent>,
-        capture_failure: Arc<OnceLock<CaptureError>>,
-    ) -> Self {
-        let next_ticket = AtomicU64::new(1);
-        Self { messages, next_ticket, controller, description, ended, links, recoveries, capture_failure }
-    }
-
     pub(crate) fn ticket(&self) -> Ticket {
-        Ticket(self.next_ticket.fetch_add(1, Ordering::Relaxed))
+        Ticket(self.tickets.0.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Why the task is no more.

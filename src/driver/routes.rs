@@ -1,6 +1,6 @@
 //! Who waits for what: requests by number, values by attribute, reports by scan.
 
-use super::{Failure, Ticket};
+use super::{AdvertisingReader, Failure, Ticket};
 use crate::host::{ConnectionId, OpId, Output, Sighting};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -174,6 +174,8 @@ pub(super) enum Waiter {
     Reply(oneshot::Sender<Result<Output, Failure>>),
     /// The reader of a scan.
     Scan(ScanReader),
+    /// Whoever advertises.
+    Advertise(AdvertisingReader),
 }
 
 /// Where the reports of a scan go.
@@ -233,6 +235,14 @@ impl Requests {
         }
     }
 
+    /// Whoever asked for an advertisement.
+    pub(super) fn advertisement(&mut self, op: OpId) -> Option<&mut AdvertisingReader> {
+        match self.by_op.get_mut(&op) {
+            Some((_, Waiter::Advertise(reader))) => Some(reader),
+            _ => None,
+        }
+    }
+
     /// Everything is over: everybody who waits is told why.
     pub(super) fn fail(&mut self, failure: &Failure) {
         self.by_ticket.clear();
@@ -240,6 +250,7 @@ impl Requests {
             match waiter {
                 Waiter::Reply(reply) => drop(reply.send(Err(failure.clone()))),
                 Waiter::Scan(reader) => reader.fail(failure.clone()),
+                Waiter::Advertise(reader) => reader.end(Err(failure.clone())),
             }
         }
     }

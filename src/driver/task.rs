@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -48,6 +49,7 @@ pub(crate) struct Session {
     pub(crate) started: Started,
     pub(crate) ended: watch::Sender<Option<Failure>>,
     pub(crate) links: watch::Sender<Vec<Arc<LinkState>>>,
+    pub(crate) advertising: Arc<AtomicUsize>,
     pub(crate) recoveries: broadcast::Sender<RecoveryEvent>,
 }
 
@@ -58,7 +60,7 @@ pub(crate) async fn run<S: Source>(
     host: Host,
     tap: Option<Tap>,
     messages: mpsc::UnboundedReceiver<Message>,
-    Session { started, ended, links, recoveries }: Session,
+    Session { started, ended, links, advertising, recoveries }: Session,
 ) {
     let mut task = Task {
         host,
@@ -69,6 +71,7 @@ pub(crate) async fn run<S: Source>(
         states: BTreeMap::new(),
         made: BTreeMap::new(),
         links,
+        advertising,
         started: Some(started),
         recoveries,
         fault: None,
@@ -105,6 +108,7 @@ struct Task {
     /// Links by the request that made them: it may be given up as long as nobody has looked at its result.
     made: BTreeMap<Ticket, ConnectionId>,
     links: watch::Sender<Vec<Arc<LinkState>>>,
+    advertising: Arc<AtomicUsize>,
     started: Option<Started>,
     recoveries: broadcast::Sender<RecoveryEvent>,
     /// Who answers clients of the GATT server.
@@ -320,6 +324,18 @@ impl Task {
             Message::Scan { ticket, options, reader } => {
                 let op = self.host.submit(now, Request::Scan(options));
                 self.requests.add(op, ticket, Waiter::Scan(reader));
+            }
+            Message::Advertise { ticket, options, reader } => {
+                let op = self.host.submit(now, Request::Advertise(*options));
+                self.requests.add(op, ticket, Waiter::Advertise(reader));
+            }
+            Message::SetAdvertisingData { ticket, of, data, scan_response, reply } => {
+                let Some(of) = self.requests.op(of) else {
+                    drop(reply.send(Err(Failure::Op(OpError::NotAdvertising))));
+                    return;
+                };
+                let op = self.host.submit(now, Request::SetAdvertisingData { of, data, scan_response });
+                self.requests.add(op, ticket, Waiter::Reply(reply));
             }
             Message::Cancel(ticket) => {
                 if let Some(op) = self.requests.op(ticket) {

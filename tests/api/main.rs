@@ -2,6 +2,7 @@
 //! every dropped future, lost packet and lost transport leads to.
 
 mod adapter;
+mod advertise;
 mod capture;
 mod connect;
 mod line;

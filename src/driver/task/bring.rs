@@ -26,6 +26,16 @@ impl Task {
                         reader.on_started();
                     }
                 }
+                Event::AdvertisingStarted { op, tx_power } => {
+                    if let Some(reader) = self.requests.advertisement(op) {
+                        reader.on_started(tx_power, &self.advertising);
+                    }
+                }
+                Event::ScanRequested { op, scanner } => {
+                    if let Some(reader) = self.requests.advertisement(op) {
+                        let _ = reader.scanners.try_send(scanner);
+                    }
+                }
                 Event::Heard { op, sighting } => self.bring_sighting(op, sighting).await,
                 Event::Value { connection, handle, value, indication } => {
                     self.bring_value(connection, handle, value, indication).await;
@@ -59,7 +69,6 @@ impl Task {
                     let _ = self.recoveries.send(RecoveryEvent::Failed { fault, then });
                 }
                 Event::Failed(error) => return Err(self.failure(error)),
-                Event::AdvertisingStarted { .. } | Event::ScanRequested { .. } => {}
                 Event::Server(event) => self.bring_from_client(event).await,
                 Event::Phy { .. } | Event::Channel(_) | Event::Unknown(_) => {}
             }
@@ -78,6 +87,9 @@ impl Task {
             Some((_, Waiter::Scan(reader))) => {
                 let error = result.err().unwrap_or(OpError::Cancelled);
                 reader.fail(self.failure(error));
+            }
+            Some((_, Waiter::Advertise(reader))) => {
+                reader.end(result.map_err(|error| self.failure(error)));
             }
             None => {}
         }
