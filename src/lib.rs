@@ -45,7 +45,7 @@
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | [`Adapter`], [`Scan`], [`Peer`], [`Notifications`], [`Error`] | the asynchronous API, for tokio |
+//! | [`Adapter`], [`Scan`], [`Peer`], [`Notifications`], [`Channel`], [`Error`] | the asynchronous API, for tokio |
 //! | [`Advertisement`], [`Accepted`], [`GattServer`] | the same for the peripheral role |
 //! | [`host`] | the same stack as one value without I/O, tasks or clock: [`host::Host`] |
 //! | [`gap`] | advertising data, reports, filters, scanning, advertising and connecting |
@@ -72,8 +72,9 @@
 //! scan ends. A request that was not sent is never sent. A request that was sent finishes at the peer, and its answer is
 //! never taken for that of the next one. `next` of a stream loses nothing.
 //!
-//! Handles work the same way: a dropped [`Scan`] or [`Advertisement`] stops, the last dropped stream of a characteristic ends the
-//! subscription, the last dropped [`Peer`] ends the link that we made, the last handle of all closes the adapter.
+//! Handles work the same way: a dropped [`Scan`] or [`Advertisement`] stops, the last dropped stream of a characteristic
+//! ends the subscription, a dropped [`Channel`] is closed, the last dropped [`Peer`] ends the link that we made, the last
+//! handle of all closes the adapter.
 //!
 //! # Errors
 //!
@@ -122,6 +123,7 @@ pub use gap::scan::{Duplicates, ScanOptions, ScanPhys};
 pub use gatt::{Characteristic, Descriptor, Service, Services};
 pub use hci::{ErrorCode, Phy, Role};
 pub use host::{AdvertisingEnd, ConnectionId, Fault, LinkTiming, ParameterPolicy, Recovery, Rung, Sighting};
+pub use l2cap::credit::{ChannelOptions, CloseReason, RequiredSecurity, Server as ChannelServer};
 pub use time::Instant;
 
 /// The program in the README is one that compiles and runs.

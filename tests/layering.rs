@@ -41,8 +41,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("replay", &["host", "capture", "hci", "l2cap", "att", "smp", "gatt", "gap"]),
     // Never the host nor a procedure of it: a fault that both sides share would cancel out.
     ("sim", &["hci", "l2cap", "att", "smp", "gap::advertising_data"]),
-    ("driver", &["host", "capture", "hci", "att", "gatt", "gap"]),
-    ("api", &["driver", "host", "capture", "hci", "att", "gatt", "gap", "sim", "replay"]),
+    ("driver", &["host", "capture", "hci", "l2cap::credit", "att", "gatt", "gap"]),
+    ("api", &["driver", "host", "capture", "hci", "l2cap::credit", "att", "gatt", "gap", "sim", "replay"]),
     ("lib", &["api"]),
 ];
 

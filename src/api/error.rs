@@ -6,7 +6,8 @@ use crate::driver::{CaptureError, Failure};
 use crate::gap::advertise::InvalidAdvertising;
 use crate::gatt::{GattError, LookupError};
 use crate::hci::{ErrorCode, FirmwareHint, Opcode};
-use crate::host::OpError;
+use crate::host::{ChannelError, OpError};
+use crate::l2cap::credit::{OpenFailure, SendError};
 use crate::transports::{AdapterSpec, SpecError, TransportError, UsbSelector};
 use std::io;
 use std::sync::Arc;
@@ -64,6 +65,14 @@ pub enum Error {
         operation: String,
         /// What is wrong.
         source: GattError,
+    },
+    /// A credit-based channel could not be opened, or is over.
+    #[error("{operation} failed: {source}")]
+    Channel {
+        /// What was being done.
+        operation: String,
+        /// What is wrong.
+        source: ChannelError,
     },
     /// Something is not there, or is there more than once.
     #[error("{what}")]
@@ -129,6 +138,8 @@ pub enum ErrorKind {
     Att,
     /// `gatt`
     Gatt,
+    /// `channel`
+    Channel,
     /// `not_found`
     NotFound,
     /// `ambiguous`
@@ -150,6 +161,7 @@ impl ErrorKind {
             Self::Disconnected => "disconnected",
             Self::Att => "att",
             Self::Gatt => "gatt",
+            Self::Channel => "channel",
             Self::NotFound => "not_found",
             Self::Ambiguous => "ambiguous",
             Self::Timeout => "timeout",
@@ -168,6 +180,7 @@ impl Error {
             Self::Disconnected { .. } => ErrorKind::Disconnected,
             Self::Att { .. } => ErrorKind::Att,
             Self::Gatt { .. } => ErrorKind::Gatt,
+            Self::Channel { .. } => ErrorKind::Channel,
             Self::NotFound { handles, .. } if handles.len() > 1 => ErrorKind::Ambiguous,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Timeout { .. } => ErrorKind::Timeout,
@@ -176,12 +189,13 @@ impl Error {
         }
     }
 
-    /// The code of the protocol that refused: ATT's, a status or a reason of HCI.
+    /// The code of the protocol that refused: ATT's, a status or a reason of HCI, a result of L2CAP.
     pub fn code(&self) -> Option<u8> {
         match self {
             Self::Att { code, .. } => Some(code.0),
             Self::Controller { status, .. } => status.map(|status| status.0),
             Self::Disconnected { reason, .. } => Some(reason.0),
+            Self::Channel { source: ChannelError::Refused(failure), .. } => result(failure),
             _ => None,
         }
     }
@@ -203,6 +217,7 @@ impl Error {
             | Self::Disconnected { operation, .. }
             | Self::Att { operation, .. }
             | Self::Gatt { operation, .. }
+            | Self::Channel { operation, .. }
             | Self::Timeout { operation, .. }
             | Self::Invalid { operation, .. }
             | Self::Advertising { operation, .. }
@@ -235,6 +250,13 @@ impl Error {
             OpError::Gatt(GattError::Att { handle, code, .. }) => Self::Att { operation, handle, code },
             OpError::Gatt(source) => Self::Gatt { operation, source },
             OpError::Advertising(source) => Self::Advertising { operation, source },
+            OpError::Channel(
+                ChannelError::Listen(_)
+                | ChannelError::Open(_)
+                | ChannelError::Reconfigure(_)
+                | ChannelError::Send(SendError::TooLong { .. }),
+            ) => Self::Invalid { operation, cause: error.to_string() },
+            OpError::Channel(source) => Self::Channel { operation, source },
             OpError::TooLong { .. }
             | OpError::Invalid(_)
             | OpError::NotSubscribed
@@ -300,6 +322,15 @@ fn usb_vendor(description: &str) -> Option<u16> {
             | UsbSelector::Nth { vendor, .. } => Some(vendor),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// The peer's result, which both variants of channels number alike.
+fn result(failure: &OpenFailure) -> Option<u8> {
+    match failure {
+        OpenFailure::Refused(result) => u8::try_from(result.0).ok(),
+        OpenFailure::EnhancedRefused(result) => u8::try_from(result.0).ok(),
         _ => None,
     }
 }

@@ -12,6 +12,7 @@ use crate::hci::{ErrorCode, LeFeatures, Phy, Role};
 use crate::host::{ConnectionId, LinkTiming, OpError, Output, Request};
 use crate::{Address, Uuid};
 use bytes::Bytes;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 /// A device to which there is, or was, a link. Cheap to clone; all clones are the same link.
@@ -44,10 +45,23 @@ struct Link {
     lent: bool,
 }
 
+impl Link {
+    fn new(
+        shared: Arc<Shared>,
+        state: Arc<LinkState>,
+        options: ConnectOptions,
+        newest: Arc<tokio::sync::Mutex<Weak<Link>>>,
+    ) -> Arc<Self> {
+        state.holders.fetch_add(1, Ordering::SeqCst);
+        Arc::new(Self { shared, state, options, newest, lent: false })
+    }
+}
+
 impl Drop for Link {
     fn drop(&mut self) {
-        let ours = self.state.role == Role::Central && !self.lent;
-        if ours && self.state.down.borrow().is_none() {
+        let last = !self.lent && self.state.holders.fetch_sub(1, Ordering::SeqCst) == 1;
+        let ours = self.state.role == Role::Central;
+        if last && ours && self.state.down.borrow().is_none() {
             self.shared.tell(Message::Release(self.state.connection));
         }
     }
@@ -66,7 +80,7 @@ pub struct RemoteVersion {
 
 impl Peer {
     pub(super) fn new(shared: Arc<Shared>, state: Arc<LinkState>, options: ConnectOptions) -> Self {
-        Self { link: Arc::new(Link { shared, state, options, newest: Arc::default(), lent: false }) }
+        Self { link: Link::new(shared, state, options, Arc::default()) }
     }
 
     /// A peer of whose link somebody else has care: it ends whether this is there or not.
@@ -85,7 +99,7 @@ impl Peer {
         let adapter = Adapter { shared: shared.clone() };
         let state = adapter.link_to(state.peer, options).await?;
         let (shared, options) = (shared.clone(), options.clone());
-        let link = Arc::new(Link { shared, state, options, newest: self.link.newest.clone(), lent: false });
+        let link = Link::new(shared, state, options, self.link.newest.clone());
         *newest = Arc::downgrade(&link);
         Ok(Self { link })
     }

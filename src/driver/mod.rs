@@ -2,6 +2,7 @@
 //! brings answers to whoever waits for them. Public handles only send messages to it.
 
 mod advertising;
+mod channels;
 mod routes;
 mod source;
 mod tap;
@@ -9,6 +10,7 @@ mod task;
 mod timer;
 
 pub(crate) use advertising::{AdvertisingReader, Ended as AdvertisingEnded};
+pub(crate) use channels::{AcceptedChannel, ChannelEnd, ChannelMessage, ChannelState};
 pub(crate) use routes::{Delivery, Received, ScanReader};
 pub(crate) use source::NoSource;
 pub use source::Source;
@@ -72,6 +74,8 @@ pub(crate) enum Message {
     Inbox(Inbox),
     /// A value that the table of the GATT server keeps, and its handle.
     Value { at: ValueAt, reply: oneshot::Sender<Option<(u16, Bytes)>> },
+    /// Something about credit-based channels.
+    Channel(ChannelMessage),
     /// The last handle of a link that we made is gone: end it.
     Release(ConnectionId),
     /// End links and scans, close the capture and the transport, and answer.
@@ -134,6 +138,8 @@ pub(crate) struct LinkState {
     pub(crate) info: Mutex<ConnectionInfo>,
     /// What the peer's client has configured, by handle of the value: bit 0 notifications, bit 1 indications.
     configurations: Mutex<BTreeMap<u16, u16>>,
+    /// Handles of the API that share it: with the last one the link goes.
+    pub(crate) holders: AtomicUsize,
     /// Why it is down, once it is.
     pub(crate) down: watch::Sender<Option<ErrorCode>>,
     /// What it went down with, where it was not the only one: the controller, or the session.
@@ -147,6 +153,7 @@ impl LinkState {
             peer: info.peer,
             role: info.role,
             taken: AtomicBool::new(false),
+            holders: AtomicUsize::new(0),
             down: watch::Sender::new(None),
             cause: OnceLock::new(),
             configurations: Mutex::default(),
@@ -209,27 +216,35 @@ impl Shared {
         let ticket = self.ticket();
         let (reply, result) = oneshot::channel();
         self.tell(Message::Submit { ticket, request, reply });
-        Pending { shared: self, ticket: Some(ticket), result }
+        Pending::new(self, ticket, result)
     }
 }
 
-/// A request that was submitted.
+/// A request that was submitted. Dropping it gives the request up.
 #[derive(Debug)]
-pub(crate) struct Pending<'a> {
+pub(crate) struct Pending<'a, T = Output> {
     shared: &'a Shared,
     ticket: Option<Ticket>,
-    result: oneshot::Receiver<Result<Output, Failure>>,
+    result: oneshot::Receiver<Result<T, Failure>>,
 }
 
-impl Pending<'_> {
-    pub(crate) async fn result(mut self) -> Result<Output, Failure> {
+impl<'a, T> Pending<'a, T> {
+    pub(crate) fn new(
+        shared: &'a Shared,
+        ticket: Ticket,
+        result: oneshot::Receiver<Result<T, Failure>>,
+    ) -> Self {
+        Self { shared, ticket: Some(ticket), result }
+    }
+
+    pub(crate) async fn result(mut self) -> Result<T, Failure> {
         let result = (&mut self.result).await;
         self.ticket = None;
         result.unwrap_or_else(|_| Err(self.shared.failure()))
     }
 }
 
-impl Drop for Pending<'_> {
+impl<T> Drop for Pending<'_, T> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             self.shared.tell(Message::Cancel(ticket));

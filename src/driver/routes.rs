@@ -1,5 +1,6 @@
 //! Who waits for what: requests by number, values by attribute, reports by scan.
 
+use super::channels::{AcceptedChannel, OpenReply};
 use super::{AdvertisingReader, Failure, Ticket};
 use crate::host::{ConnectionId, OpId, Output, Sighting};
 use bytes::Bytes;
@@ -176,6 +177,14 @@ pub(super) enum Waiter {
     Scan(ScanReader),
     /// Whoever advertises.
     Advertise(AdvertisingReader),
+    /// Who is to get the channels of an SPSM.
+    Listener {
+        spsm: u16,
+        accepted: mpsc::Sender<AcceptedChannel>,
+        reply: oneshot::Sender<Result<Output, Failure>>,
+    },
+    /// Who asked for channels.
+    Channels { connection: ConnectionId, reply: OpenReply },
 }
 
 /// Where the reports of a scan go.
@@ -248,9 +257,12 @@ impl Requests {
         self.by_ticket.clear();
         for (_, (_, waiter)) in std::mem::take(&mut self.by_op) {
             match waiter {
-                Waiter::Reply(reply) => drop(reply.send(Err(failure.clone()))),
+                Waiter::Reply(reply) | Waiter::Listener { reply, .. } => {
+                    drop(reply.send(Err(failure.clone())))
+                }
                 Waiter::Scan(reader) => reader.fail(failure.clone()),
                 Waiter::Advertise(reader) => reader.end(Err(failure.clone())),
+                Waiter::Channels { reply, .. } => drop(reply.send(Err(failure.clone()))),
             }
         }
     }

@@ -6,10 +6,12 @@
 //! starves.
 
 mod bring;
+mod channels;
 mod serving;
 
 pub(crate) use serving::{FromClient, Inbox, ValueAt, What};
 
+use super::channels::Channels;
 use super::routes::{Readers, Requests, Waiter};
 use super::timer::Timer;
 use super::{Failure, LinkState, Message, RecoveryEvent, Source, Tap, Ticket};
@@ -68,6 +70,7 @@ pub(crate) async fn run<S: Source>(
         clock: tokio::time::Instant::now(),
         requests: Requests::default(),
         readers: Readers::default(),
+        channels: Channels::default(),
         states: BTreeMap::new(),
         made: BTreeMap::new(),
         links,
@@ -104,6 +107,7 @@ struct Task {
     clock: tokio::time::Instant,
     requests: Requests,
     readers: Readers,
+    channels: Channels,
     states: BTreeMap<ConnectionId, Arc<LinkState>>,
     /// Links by the request that made them: it may be given up as long as nobody has looked at its result.
     made: BTreeMap<Ticket, ConnectionId>,
@@ -342,6 +346,8 @@ impl Task {
                     self.host.cancel(now, op);
                 } else if let Some(&connection) = self.made.get(&ticket) {
                     self.take_message(Message::Release(connection));
+                } else {
+                    self.release_channels_of(ticket);
                 }
             }
             Message::Listen { connection, handle, ticket, delivery } => {
@@ -375,6 +381,7 @@ impl Task {
                     self.host.submit(now, Request::Confirm { connection });
                 }
             }
+            Message::Channel(message) => self.take_channel_message(message),
             Message::Release(connection) => {
                 let reason = ErrorCode::RemoteUserTerminatedConnection;
                 self.host.submit(now, Request::Disconnect { connection, reason });
@@ -406,6 +413,7 @@ impl Task {
             let cause = Some(failure.clone());
             self.on_disconnected(connection, ErrorCode::ConnectionTerminatedByLocalHost, cause);
         }
+        self.channels.end();
         if let Some(tap) = &mut self.tap {
             tap.flush();
         }

@@ -70,7 +70,8 @@ impl Task {
                 }
                 Event::Failed(error) => return Err(self.failure(error)),
                 Event::Server(event) => self.bring_from_client(event).await,
-                Event::Phy { .. } | Event::Channel(_) | Event::Unknown(_) => {}
+                Event::Channel(event) => self.bring_channel_event(event),
+                Event::Phy { .. } | Event::Unknown(_) => {}
             }
         }
         Ok(answered)
@@ -90,6 +91,15 @@ impl Task {
             }
             Some((_, Waiter::Advertise(reader))) => {
                 reader.end(result.map_err(|error| self.failure(error)));
+            }
+            Some((ticket, Waiter::Listener { spsm, accepted, reply })) => {
+                if result.is_ok() {
+                    self.channels.listen(spsm, ticket, accepted);
+                }
+                let _ = reply.send(result.map_err(|error| self.failure(error)));
+            }
+            Some((ticket, Waiter::Channels { connection, reply })) => {
+                self.on_channels_opened(connection, ticket, reply, result);
             }
             None => {}
         }

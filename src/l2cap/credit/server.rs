@@ -19,6 +19,13 @@ pub struct Server {
     pub most: usize,
 }
 
+/// The default options, on links as they are, for 8 channels of a link.
+impl Default for Server {
+    fn default() -> Self {
+        Self { options: ChannelOptions::default(), security: RequiredSecurity::None, most: 8 }
+    }
+}
+
 /// What is asked of the link's encryption before a channel is accepted ([Vol 3] Part C, 10.3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RequiredSecurity {
