@@ -138,7 +138,7 @@ mod tests {
         let mut client = Client::of(nordic_uart());
         let handle = client.handle(NORDIC_UART_RX);
         let written = Output::Written(Offer { handle, offset: 0, value: Bytes::from_static(b"in") });
-        assert_eq!(client.send(0x12, handle, b"in")[1..], [written.clone()]);
+        assert_eq!(&client.send(0x12, handle, b"in")[1..], std::slice::from_ref(&written));
         assert_eq!(client.send(0x52, handle, b"in"), [written]);
         client.subscribe(NORDIC_UART_TX);
         assert_eq!(client.notification(NORDIC_UART_TX, b"out"), b"out");
