@@ -29,6 +29,8 @@ pub struct Script {
     pub refuses: Vec<(u16, u8)>,
     /// ACL packets that the controller says it holds.
     pub buffers: u8,
+    /// Its LE features, for [`unready`](Self::unready).
+    pub features: u64,
 }
 
 impl Script {
@@ -57,6 +59,7 @@ impl Script {
             credits: 1,
             refuses: Vec::new(),
             buffers: 8,
+            features: 0,
         }
     }
 
@@ -227,7 +230,8 @@ impl Script {
         parameters.extend(match opcode {
             0x1001 => vec![0x08, 0, 0, 0x08, 0xFF, 0xFF, 0, 0],
             0x1002 => vec![0; 64],
-            0x1003 | 0x2003 => vec![0; 8],
+            0x1003 => vec![0; 8],
+            0x2003 => self.features.to_le_bytes().to_vec(),
             0x1009 => vec![9, 0, 0, 0x5A, 0, 0],
             0x2002 => vec![27, 0, self.buffers],
             // The link's handle first, where there is one.
