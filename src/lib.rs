@@ -45,8 +45,8 @@
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | [`Adapter`], [`Scan`], [`Peer`], [`Notifications`], [`Channel`], [`Error`] | the asynchronous API, for tokio |
-//! | [`Advertisement`], [`Accepted`], [`GattServer`] | the same for the peripheral role |
+//! | [`Adapter`], [`Scan`], [`Peer`], [`Notifications`], [`Channel`] | the asynchronous API, for tokio: to find, connect and use |
+//! | [`Advertisement`], [`Accepted`], [`GattServer`], [`ChannelListener`] | the same, to be found and used; [`Error`] is of all |
 //! | [`host`] | the same stack as one value without I/O, tasks or clock: [`host::Host`] |
 //! | [`gap`] | advertising data, reports, filters, scanning, advertising and connecting |
 //! | [`gatt`] | the client's procedures, the table of a peer, and in [`gatt::server`] our own |

@@ -249,7 +249,6 @@ impl Error {
             }
             OpError::Gatt(GattError::Att { handle, code, .. }) => Self::Att { operation, handle, code },
             OpError::Gatt(source) => Self::Gatt { operation, source },
-            OpError::Advertising(source) => Self::Advertising { operation, source },
             OpError::Channel(
                 ChannelError::Listen(_)
                 | ChannelError::Open(_)
@@ -257,6 +256,7 @@ impl Error {
                 | ChannelError::Send(SendError::TooLong { .. }),
             ) => Self::Invalid { operation, cause: error.to_string() },
             OpError::Channel(source) => Self::Channel { operation, source },
+            OpError::Advertising(source) => Self::Advertising { operation, source },
             OpError::TooLong { .. }
             | OpError::Invalid(_)
             | OpError::NotSubscribed

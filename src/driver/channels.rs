@@ -91,8 +91,9 @@ struct Listener {
 }
 
 impl Channels {
+    /// Who listens for an SPSM, unless somebody does.
     pub(super) fn listen(&mut self, spsm: u16, ticket: Ticket, accepted: mpsc::Sender<AcceptedChannel>) {
-        self.listeners.insert(spsm, Listener { ticket, accepted });
+        self.listeners.entry(spsm).or_insert(Listener { ticket, accepted });
     }
 
     /// The SPSM that somebody listened on by this ticket, and does no longer.

@@ -151,9 +151,9 @@ impl LinkState {
         Self {
             connection: info.connection,
             peer: info.peer,
+            holders: AtomicUsize::new(0),
             role: info.role,
             taken: AtomicBool::new(false),
-            holders: AtomicUsize::new(0),
             down: watch::Sender::new(None),
             cause: OnceLock::new(),
             configurations: Mutex::default(),

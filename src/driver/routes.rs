@@ -1,6 +1,6 @@
 //! Who waits for what: requests by number, values by attribute, reports by scan.
 
-use super::channels::{AcceptedChannel, OpenReply};
+use super::channels::OpenReply;
 use super::{AdvertisingReader, Failure, Ticket};
 use crate::host::{ConnectionId, OpId, Output, Sighting};
 use bytes::Bytes;
@@ -175,16 +175,12 @@ pub(super) enum Waiter {
     Reply(oneshot::Sender<Result<Output, Failure>>),
     /// The reader of a scan.
     Scan(ScanReader),
-    /// Whoever advertises.
-    Advertise(AdvertisingReader),
     /// Who is to get the channels of an SPSM.
-    Listener {
-        spsm: u16,
-        accepted: mpsc::Sender<AcceptedChannel>,
-        reply: oneshot::Sender<Result<Output, Failure>>,
-    },
+    Listener(oneshot::Sender<Result<Output, Failure>>),
     /// Who asked for channels.
     Channels { connection: ConnectionId, reply: OpenReply },
+    /// Whoever advertises.
+    Advertise(AdvertisingReader),
 }
 
 /// Where the reports of a scan go.
@@ -257,12 +253,10 @@ impl Requests {
         self.by_ticket.clear();
         for (_, (_, waiter)) in std::mem::take(&mut self.by_op) {
             match waiter {
-                Waiter::Reply(reply) | Waiter::Listener { reply, .. } => {
-                    drop(reply.send(Err(failure.clone())))
-                }
+                Waiter::Reply(reply) | Waiter::Listener(reply) => drop(reply.send(Err(failure.clone()))),
                 Waiter::Scan(reader) => reader.fail(failure.clone()),
-                Waiter::Advertise(reader) => reader.end(Err(failure.clone())),
                 Waiter::Channels { reply, .. } => drop(reply.send(Err(failure.clone()))),
+                Waiter::Advertise(reader) => reader.end(Err(failure.clone())),
             }
         }
     }

@@ -89,17 +89,17 @@ impl Task {
                 let error = result.err().unwrap_or(OpError::Cancelled);
                 reader.fail(self.failure(error));
             }
-            Some((_, Waiter::Advertise(reader))) => {
-                reader.end(result.map_err(|error| self.failure(error)));
-            }
-            Some((ticket, Waiter::Listener { spsm, accepted, reply })) => {
-                if result.is_ok() {
-                    self.channels.listen(spsm, ticket, accepted);
+            Some((ticket, Waiter::Listener(reply))) => {
+                if result.is_err() {
+                    self.channels.stop_listening(ticket);
                 }
                 let _ = reply.send(result.map_err(|error| self.failure(error)));
             }
             Some((ticket, Waiter::Channels { connection, reply })) => {
                 self.on_channels_opened(connection, ticket, reply, result);
+            }
+            Some((_, Waiter::Advertise(reader))) => {
+                reader.end(result.map_err(|error| self.failure(error)));
             }
             None => {}
         }

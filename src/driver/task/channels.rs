@@ -12,9 +12,11 @@ impl Task {
         let now = self.now();
         match message {
             ChannelMessage::Listen { ticket, spsm, server, accepted, reply } => {
+                // Before the host's answer, so that whoever gives it up meanwhile is found.
+                self.channels.listen(spsm, ticket, accepted);
                 let request = Request::Channel(ChannelRequest::Listen { spsm, server });
                 let op = self.host.submit(now, request);
-                self.requests.add(op, ticket, Waiter::Listener { spsm, accepted, reply });
+                self.requests.add(op, ticket, Waiter::Listener(reply));
             }
             ChannelMessage::StopListening { ticket } => {
                 if let Some(spsm) = self.channels.stop_listening(ticket) {
