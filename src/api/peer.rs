@@ -413,7 +413,7 @@ impl Peer {
         self.ask("setting the PHY", request).await.map(phys)
     }
 
-    /// Asks for other timing, and returns what the controllers agreed on.
+    /// Asks for other timing, and returns what the controllers agreed on. As a peripheral we ask the central for it.
     ///
     /// # Errors
     /// [`Error::Controller`] when the controller or the peer refuses, [`Error::Invalid`] for parameters that the

@@ -50,6 +50,11 @@ impl LeFeatures {
         self.has(5)
     }
 
+    /// Connection Parameters Request Procedure.
+    pub const fn parameters_request(self) -> bool {
+        self.has(1)
+    }
+
     /// LE 2M PHY.
     pub const fn le_2m_phy(self) -> bool {
         self.has(8)

@@ -84,6 +84,9 @@ impl Host {
                 let invalid =
                     OpError::Invalid("the specification does not allow these connection parameters");
                 let units = parameters.units().ok_or(invalid)?;
+                if self.wish_parameters(now, handle, op, units) {
+                    return Ok(());
+                }
                 self.command_on(handle, op, Some(Wait::Timing), update(handle, &units))
             }
             Request::ReadRemoteVersion { connection } => {

@@ -226,6 +226,11 @@ struct Sending {
 }
 
 impl LinkChannels {
+    /// For a request on the signalling channel that is not about channels.
+    pub(super) fn next_identifier(&mut self) -> u8 {
+        self.channels.next_identifier()
+    }
+
     fn begin(
         &mut self,
         now: Instant,

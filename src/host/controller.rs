@@ -112,6 +112,9 @@ impl Host {
                         self.events.push_back(Event::Timing { connection: link.id, timing });
                     }
                 }
+                if self.ask_instead(e.connection_handle, e.status) {
+                    return;
+                }
                 let result = e.status.ok().map(|()| Output::Timing(timing));
                 self.answer_wait(e.connection_handle, Wait::Timing, result);
             }

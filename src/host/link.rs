@@ -2,6 +2,7 @@
 //! does is in `serving`.
 
 use super::channels::LinkChannels;
+use super::parameters::ParameterWish;
 use super::phase::{Due, Phase, Wait};
 use super::serving::{Queued, Serving};
 use super::{ConnectionId, ConnectionInfo, Event, LinkTiming, OpError, OpId, Output};
@@ -57,6 +58,7 @@ pub(super) struct Link {
     pub(super) peer: Address,
     pub(super) timing: LinkTiming,
     pub(super) phase: Phase,
+    pub(super) wish: ParameterWish,
     /// Requests that an event will answer, by then.
     waits: Vec<(OpId, Wait, Instant)>,
     /// It is being ended, and down by then.
@@ -99,6 +101,7 @@ impl Link {
             peer,
             timing,
             phase,
+            wish: ParameterWish::default(),
             waits: Vec::new(),
             ends_by: None,
             reassembly: Reassembly::default(),
@@ -330,6 +333,7 @@ impl Link {
             ChannelId::Attribute => {
                 return Consequence { settled: self.on_att(now, &frame.payload, out), parameters: None };
             }
+            ChannelId::Signaling if self.on_parameter_answer(&frame.payload, out) => {}
             ChannelId::Signaling if self.channels.handle_signal(now, &frame.payload, out.servers) => {}
             ChannelId::Signaling => {
                 let reaction = signaling::react(&frame.payload, self.role, grant);

@@ -12,6 +12,7 @@ mod controller;
 mod event;
 mod ladder;
 mod link;
+mod parameters;
 mod phase;
 mod recovery;
 mod request;

@@ -115,7 +115,8 @@ pub enum Request {
         /// For receiving.
         rx: u8,
     },
-    /// Ask for other timing.
+    /// Ask for other timing. A central sets it; a peripheral asks the central's controller, or its host where one of the
+    /// controllers cannot.
     UpdateParameters {
         /// On which link.
         connection: ConnectionId,
@@ -282,6 +283,9 @@ pub enum OpError {
         /// How long it had.
         after: Duration,
     },
+    /// The central did not grant the timing that we, as its peripheral, asked for.
+    #[error("the central rejected the connection parameters")]
+    ParametersRejected,
     /// No such link.
     #[error("not connected")]
     NotConnected,

@@ -407,6 +407,11 @@ impl CreditChannels {
         self.pending.insert(identifier, Pending { what, deadline: now + REQUEST_TIMEOUT, extended: false });
     }
 
+    /// For a request of somebody else's on the signalling channel, so that no two have the same.
+    pub(crate) fn next_identifier(&mut self) -> u8 {
+        self.identifier()
+    }
+
     /// One that no request of ours has.
     fn identifier(&mut self) -> u8 {
         let mut next = self.last_identifier.checked_add(1).unwrap_or(1);

@@ -3,11 +3,12 @@
 use crate::common::*;
 use baretooth::gap::advertise::{AdvertiseMode, AdvertiseOptions, ExtendedPdus};
 use baretooth::gap::advertising_data::{AdType, AdvertisingDataBuf, AdvertisingDataBuilder};
+use baretooth::gap::connect::ConnectionParameters;
 use baretooth::gap::scan::{Duplicates, ScanOptions};
 use baretooth::gatt::procedure::Discover;
 use baretooth::hci::{ConnectionHandle, ErrorCode, Opcode, Role};
-use baretooth::host::{AdvertisingEnd, Event, OpError, OpId, Output, Request, Rung};
-use baretooth::sim::ControllerOptions;
+use baretooth::host::{AdvertisingEnd, Event, OpError, OpId, Output, ParameterPolicy, Request, Rung};
+use baretooth::sim::{ControllerOptions, RadioOptions};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -353,4 +354,72 @@ fn what_the_controller_refuses_is_told_with_the_command() {
     let op = script.submit(Request::Advertise(AdvertiseOptions::new()));
     let (command, status) = (Opcode(ENABLE), ErrorCode::CommandDisallowed);
     assert_eq!(script.result(op), Err(OpError::Controller { command, status }));
+}
+
+/// Asks for 100 ms as a peripheral; the answer, and the timing as the central was told.
+fn slower(crowd: &mut Crowd) -> (Result<Output, OpError>, Vec<Duration>) {
+    let (_, connection) = crowd.link(CENTRAL, PERIPHERAL);
+    let parameters =
+        ConnectionParameters { interval_min: ms(100), interval_max: ms(100), ..Default::default() };
+    let answer = crowd.ask(PERIPHERAL, Request::UpdateParameters { connection, parameters });
+    crowd.run(seconds(1));
+    let told = crowd.stations[CENTRAL].events(|event| match event {
+        Event::Timing { timing, .. } => Some(timing.interval),
+        _ => None,
+    });
+    (answer, told)
+}
+
+#[test]
+fn a_peripheral_gets_other_timing_from_its_central_as_that_wants() {
+    // With the procedure between controllers, and without: bit 1.
+    for without in [0, 1 << 1] {
+        let kind = ControllerOptions::default();
+        let kind = ControllerOptions { le_features: kind.le_features & !without, ..kind };
+        for policy in [ParameterPolicy::AcceptAll, ParameterPolicy::RejectAll] {
+            let hosts = [
+                (ControllerOptions::default(), config(0).parameter_policy(policy)),
+                (kind.clone(), config(1)),
+            ];
+            let mut crowd = Crowd::with(RadioOptions::default(), hosts);
+            let (answer, told) = slower(&mut crowd);
+            if policy == ParameterPolicy::AcceptAll {
+                assert!(
+                    matches!(answer, Ok(Output::Timing(timing)) if timing.interval == ms(100)),
+                    "{answer:?}"
+                );
+                assert_eq!(told, [ms(100)]);
+            } else if without == 0 {
+                let status = ErrorCode::UnacceptableConnectionParameters;
+                assert_eq!(answer, Err(OpError::Controller { command: Opcode(0x2013), status }));
+                assert!(told.is_empty());
+            } else {
+                assert_eq!(answer, Err(OpError::ParametersRejected));
+                assert!(told.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_central_whose_controller_lacks_the_procedure_is_asked_by_its_host() {
+    let mut script = Script::unready(config(1));
+    script.features = 1 << 1;
+    script.exchange();
+    script.submit(Request::Advertise(AdvertiseOptions::new()));
+    connected_to(&mut script, 0x40);
+    let connection = script.host.connection(ConnectionHandle(0x40)).expect("a link");
+    script.sent.clear();
+    let op = script.submit(Request::UpdateParameters { connection, parameters: Default::default() });
+    assert_eq!((script.commands(), script.frames(0x40)), (vec![0x2013], vec![]));
+    // LE Connection Update Complete: Unsupported Remote Feature.
+    script.event(0x3E, &[0x03, 0x1A, 0x40, 0, 24, 0, 0, 0, 0xF4, 0x01]);
+    let request = vec![0x12, 1, 8, 0, 12, 0, 24, 0, 0, 0, 0xF4, 0x01];
+    assert_eq!(script.frames(0x40), [(5, request)]);
+    // An answer to another request is none.
+    script.frame(0x40, 5, &[0x13, 2, 2, 0, 1, 0]);
+    script.frame(0x40, 5, &[0x13, 1, 2, 0, 0, 0]);
+    assert!(!script.is_done(op), "granted, and not yet set");
+    script.event(0x3E, &[0x03, 0, 0x40, 0, 12, 0, 0, 0, 0xF4, 0x01]);
+    assert!(matches!(script.result(op), Ok(Output::Timing(timing)) if timing.interval == ms(15)));
 }
