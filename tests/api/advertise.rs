@@ -5,7 +5,8 @@ use baretooth::gap::advertise::InvalidAdvertising;
 use baretooth::sim::{ControllerOptions, Radio, RadioHandle, RadioOptions, demo};
 use baretooth::{
     Adapter, AdvertiseOptions, AdvertisingDataBuf, AdvertisingDataBuilder, AdvertisingEnd, BdAddr,
-    Duplicates, Error, ErrorCode, ErrorKind, Filter, Flags, Peer, Role, ScanOptions, uuid16,
+    ConnectionParameters, Duplicates, Error, ErrorCode, ErrorKind, Filter, Flags, Peer, Role, ScanOptions,
+    uuid16,
 };
 use std::time::Duration;
 
@@ -186,4 +187,65 @@ async fn data_that_do_not_fit_are_refused_with_how_much_is_too_long() {
     let error = advertisement.set_data(long, AdvertisingDataBuf::default()).await.expect_err("40 octets");
     assert!(matches!(error, Error::Advertising { source: InvalidAdvertising::TooLong { .. }, .. }));
     assert!(advertisement.is_advertising());
+}
+
+#[tokio::test(start_paused = true)]
+async fn adafruit_ble_connection_connection_interval_get_and_set_as_a_peripheral() {
+    let (central, peripheral) = two().await;
+    let (peer, accepted) = link(&central, &peripheral).await;
+    assert_eq!(accepted.timing(), peer.timing());
+    let slow = ConnectionParameters { interval_min: ms(100), interval_max: ms(100), ..Default::default() };
+    assert_eq!(accepted.update_parameters(slow).await.expect("granted").interval, ms(100));
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!((peer.timing().interval, accepted.timing().interval), (ms(100), ms(100)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn data_are_changed_on_the_air_and_scanners_told_of() {
+    let (central, peripheral) = two().await;
+    let options = AdvertiseOptions::new().data(named("before")).notify_scan_requests(true);
+    let mut advertisement = peripheral.advertise(options).await.expect("advertises");
+    central.find_by_name("before", secs(5)).await.expect("advertises");
+    assert_eq!(advertisement.next_scanner().await, Some(central.controller().random_address));
+    advertisement.set_data(named("after"), AdvertisingDataBuf::default()).await.expect("fits");
+    central.find_by_name("after", secs(5)).await.expect("advertises");
+    assert!(central.find_by_name("before", secs(5)).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_advertisement_that_nobody_waited_for_is_not_on_the_air() {
+    let (_, peripheral) = two().await;
+    drop_after(Duration::ZERO, peripheral.advertise(AdvertiseOptions::new())).await;
+    tokio::time::sleep(secs(1)).await;
+    assert!(!peripheral.is_advertising());
+    // Every set is free again.
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        all.push(peripheral.advertise(AdvertiseOptions::new()).await.expect("advertises"));
+    }
+    let error = peripheral.advertise(AdvertiseOptions::new()).await.expect_err("one too many");
+    assert_eq!(
+        error.to_string(),
+        "advertising failed: the controller advertises 4 sets at once, and no more; stop one of them"
+    );
+    peripheral.close().await;
+    assert!(!peripheral.is_advertising());
+    assert!(matches!(all[0].ended().await, Err(Error::Closed { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_advertisement_goes_on_behind_a_failure_of_the_controller() {
+    let (adapters, radio) = adapters([(); 2].map(|()| ControllerOptions::default())).await;
+    let [central, peripheral] = <[Adapter; 2]>::try_from(adapters).expect("two");
+    let advertisement = peripheral.advertise(AdvertiseOptions::new()).await.expect("advertises");
+    let failed = |radio: &mut Radio| {
+        let id = radio.controllers().nth(1).expect("two");
+        radio.hardware_error(id, 0x42);
+    };
+    radio.with(failed).await.expect("the radio runs");
+    tokio::time::sleep(secs(1)).await;
+    assert!(peripheral.is_advertising());
+    let peer = central.connect(peripheral.controller().random_address).await.expect("begun anew");
+    assert!(matches!(advertisement.ended().await, Ok(AdvertisingEnd::Connected(_))));
+    assert!(peer.is_connected());
 }
