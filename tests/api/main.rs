@@ -13,4 +13,5 @@ mod recovery;
 mod replay;
 mod resume;
 mod scan;
+mod serve;
 mod values;
