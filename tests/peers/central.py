@@ -169,8 +169,7 @@ class Central:
 
     async def cmd_request(self, pdu):
         """Any request, as octets; the response."""
-        request = att.ATT_PDU.from_bytes(bytes.fromhex(pdu))
-        return bytes(await self.peer.gatt_client.send_request(request)).hex()
+        return bytes(await self.peer.gatt_client.send_request(Octets(bytes.fromhex(pdu)))).hex()
 
     async def cmd_flood(self, handle, count, octets):
         """Write Commands, each beginning with its number; the CRC-32 of all of them in order."""
@@ -235,6 +234,17 @@ class Central:
         while len(back) < octets and time.monotonic() < deadline:
             await asyncio.sleep(0.002)
         return bytes(back) == sent
+
+
+class Octets:
+    """A request that need not be well-formed."""
+
+    def __init__(self, octets):
+        self.octets = octets
+        self.name = att.Opcode(octets[0]).name  # which tells Bumble what its response is called
+
+    def __bytes__(self):
+        return self.octets
 
 
 async def answer(procedure):

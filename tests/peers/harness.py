@@ -107,13 +107,12 @@ class Lines:
                 self.changed.wait(left)
 
 
-class PeerProcess:
-    """peer.py or advfarm.py."""
+class JsonProcess:
+    """A child that prints events, `ready` first."""
 
-    def __init__(self, script, options, log):
+    def __init__(self, command, log, spawn=spawn):
         with open(log, 'ab') as errors:
-            self.process = spawn([sys.executable, HERE / script, *options], stdin=subprocess.PIPE,
-                                 stdout=subprocess.PIPE, stderr=errors, text=True)
+            self.process = spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
         self.lines = Lines(self.process.stdout)
         self.ready = self.wait('ready', timeout=20)
 
@@ -132,15 +131,6 @@ class PeerProcess:
     def events(self, event, start=0):
         return [found for found in self.lines.objects[start:] if found['event'] == event]
 
-    def command(self, name, **members):
-        """Runs a command of the peer to its end."""
-        start = self.mark()
-        self.process.stdin.write(json.dumps({'cmd': name, **members}) + '\n')
-        self.process.stdin.flush()
-        answer = self.lines.wait(lambda found: found.get('cmd') == name, 15, f'the answer to {name}', start)
-        equal(answer['event'], 'done', f'the peer\'s command {name}: {answer}')
-        return answer['result']
-
     def characteristic(self, name):
         return next(c for s in self.ready['table'] for c in s['characteristics'] if c['char'] == name)
 
@@ -150,6 +140,34 @@ class PeerProcess:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+
+class DeviceProcess(JsonProcess):
+    """Our own peripheral, the program of the package baretooth-device."""
+
+    def kill(self):
+        """Lets it end, so that its capture is whole."""
+        self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            super().kill()
+
+
+class PeerProcess(JsonProcess):
+    """peer.py, central.py or advfarm.py: it takes commands too."""
+
+    def __init__(self, script, options, log):
+        super().__init__([sys.executable, HERE / script, *options], log)
+
+    def command(self, name, within=15, **members):
+        """Runs a command of the peer to its end."""
+        start = self.mark()
+        self.process.stdin.write(json.dumps({'cmd': name, **members}) + '\n')
+        self.process.stdin.flush()
+        answer = self.lines.wait(lambda found: found.get('cmd') == name, within, f'the answer to {name}', start)
+        equal(answer['event'], 'done', f'the peer\'s command {name}: {answer}')
+        return answer['result']
 
 
 class Command:
@@ -210,8 +228,8 @@ class Bench:
 
     spawn = staticmethod(spawn)  # what starts the program
 
-    def __init__(self, via, program, folder):
-        self.via, self.program, self.folder = via, program, folder
+    def __init__(self, via, program, folder, device=None):
+        self.via, self.program, self.folder, self.device = via, program, folder, device
         self.slow = via == 'rootcanal'  # 45 ms a round trip
         self.peers, self.radio, self.shared, self.runs = [], None, None, 0
         self.test, self.opened = 'none', []  # opened: captures that must be there
@@ -245,8 +263,18 @@ class Bench:
         self.peers.append(made)
         return made
 
+    def start_device(self, radio, *options):
+        """Our own peripheral, on the radio of this peer."""
+        self.runs += 1
+        capture = self.folder / self.capture_name()
+        made = DeviceProcess([self.device, self.adapter_of(radio), '--capture', capture, *options],
+                             self.folder / 'device.log', self.spawn)
+        self.opened.append(self.capture_name())
+        self.peers.append(made)
+        return made
+
     def end_test(self):
-        for peer in self.peers:
+        for peer in reversed(self.peers):
             if peer is not self.shared:
                 peer.kill()
         self.peers = [self.shared] if self.shared else []

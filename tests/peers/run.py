@@ -19,7 +19,10 @@ import cases_scan  # noqa: F401, I001
 import cases_gatt  # noqa: F401
 import cases_errors  # noqa: F401
 import cases_live  # noqa: F401
+import cases_peripheral  # noqa: F401
+import cases_channels  # noqa: F401
 import cases_captures  # noqa: F401 reads what the others left
+import programs
 from harness import Bench, Failure
 from registry import CASES
 
@@ -36,7 +39,8 @@ def main():
         return
     check_environment(options.cli)
     folder = Path(options.keep or tempfile.mkdtemp(prefix='baretooth-peers-'))
-    benches = {via: Bench(via, options.cli.resolve(), folder / via) for via in options.via}
+    device = (options.device or programs.device()).resolve()
+    benches = {via: Bench(via, options.cli.resolve(), folder / via, device) for via in options.via}
     failed = [f'{via} {case.__name__}' for case, via in chosen if not passes(case, benches[via])]
     print(f'{len(chosen) - len(failed)} passed, {len(failed)} failed')
     if failed:
@@ -48,6 +52,8 @@ def main():
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--cli', type=Path, required=True, help='the baretooth program')
+    parser.add_argument('--device', type=Path, metavar='PROGRAM',
+                        help='our own peripheral; the program of baretooth-device, built now, if not given')
     parser.add_argument('--via', action='append', choices=['bumble', 'rootcanal'], help='the radio; both if not given')
     parser.add_argument('-k', action='append', metavar='WORD', help='only cases with this in the name; repeatable')
     parser.add_argument('--list', action='store_true')
