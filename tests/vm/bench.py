@@ -10,6 +10,7 @@ from hardware import Dongle, KernelAdapter, Serial
 
 PROGRAM = '/usr/local/bin/baretooth'  # where the guest has its copy: all users may run that, and it may get capabilities
 HARDWARE = '/usr/local/bin/baretooth-guest'
+DEVICE = '/usr/local/bin/baretooth-device'
 KINDS = {
     'ttyS1': lambda guest: Serial(guest, 'ttyS1', 'uart:/dev/ttyS1,115200,rtscts'),
     'ttyUSB0': lambda guest: Serial(guest, 'ttyUSB0', 'uart:/dev/ttyUSB0,3000000'),

@@ -26,11 +26,13 @@ import cases_verbs  # noqa: F401, I001
 import cases_unplug  # noqa: F401
 import cases_messages  # noqa: F401
 import cases_bluez  # noqa: F401
+import cases_gatttool  # noqa: F401
 import cases_live  # noqa: F401
 import cases_system  # noqa: F401
 import kernel
+import programs
 import rust
-from bench import CASES, HARDWARE, PROGRAM, GuestBench
+from bench import CASES, DEVICE, HARDWARE, PROGRAM, GuestBench
 from harness import Failure, PeerProcess
 from machine import Guest
 
@@ -57,7 +59,7 @@ def main():
         if options.rust:
             passed, failed = run_rust(image, folder, wanted)
         if options.cli:
-            more = run_cases(image, folder, options.cli.resolve(), options.hardware, wanted)
+            more = run_cases(image, folder, options, wanted)
             passed, failed = passed + more[0], failed + more[1]
     except (Failure, kernel.Missing) as problem:
         sys.exit(f'run.py: {problem}')
@@ -73,6 +75,8 @@ def parse():
     parser.add_argument('--cli', type=Path, help='the baretooth program')
     parser.add_argument('--hardware', type=Path, metavar='PROGRAM',
                         help='what plays hardware; the program of baretooth-guest, built now, if not given')
+    parser.add_argument('--device', type=Path, metavar='PROGRAM',
+                        help='our own peripheral; the program of baretooth-device, built now, if not given')
     parser.add_argument('--rust', action='store_true', help='the tests of baretooth-guest')
     parser.add_argument('--shell', metavar='WORDS', help='run this in a guest and print what it prints')
     parser.add_argument('-k', action='append', metavar='WORD', help='only cases with this in the name; repeatable')
@@ -106,14 +110,16 @@ def shell(image, folder, words):
     return status
 
 
-def run_cases(image, folder, program, hardware, wanted):
+def run_cases(image, folder, options, wanted):
     """A guest for each group of cases, a bench for each kind of adapter in it."""
     chosen = [case for case in CASES if any(word in f'{case[1]} {case[0].__name__}' for word in wanted)]
-    played = hardware or rust.program()
+    installed = {PROGRAM: options.cli.resolve(), HARDWARE: options.hardware or rust.program(),
+                 DEVICE: options.device or programs.device()}
     passed, failed = 0, []
     for group in dict.fromkeys(group for *_, group in chosen):
         guest = Guest(image, folder / group)
-        guest.shell(f'install {program} {PROGRAM} && install {played} {HARDWARE}')
+        for path, built in installed.items():
+            guest.run('install', built.resolve(), path)
         benches = {}
         for function, kind, _ in (case for case in chosen if case[2] == group):
             if kind not in benches:
