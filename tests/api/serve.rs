@@ -337,6 +337,8 @@ async fn peers_that_requests_and_subscribers_name_do_not_end_their_links() {
     let mut values = accepted.subscribe(&told).await.expect("subscribed");
     drop(requests.next().await.expect("told"));
     drop(server.subscribers(&told));
+    tokio::time::sleep(secs(1)).await;
+    assert!(peer.is_connected());
     let (read, value) = tokio::join!(read_request(&mut requests), async {
         accepted.read(server.services().find(ASKED).expect("declared")).await
     });
