@@ -13,6 +13,7 @@ mod gatt;
 mod global;
 mod info;
 mod input;
+mod l2cap;
 mod listener;
 mod live;
 mod notify;
@@ -61,6 +62,8 @@ enum Verb {
     Write(write::Args),
     /// Connects, subscribes and prints what the peer sends
     Notify(notify::Args),
+    /// Joins a credit-based channel to standard input and output, as a client or as a server
+    L2cap(l2cap::Args),
     /// Does the whole job on the virtual radio and checks every value; needs no hardware
     Tour(tour::Args),
     /// Prints a capture, one line per packet
@@ -90,6 +93,7 @@ impl Verb {
             Self::Read(_) => "read",
             Self::Write(_) => "write",
             Self::Notify(_) => "notify",
+            Self::L2cap(_) => "l2cap",
             Self::Tour(_) => "tour",
             Self::Decode(_) => "decode",
             Self::Stats(_) => "stats",
@@ -105,7 +109,7 @@ impl Verb {
     fn has_session(&self) -> bool {
         match self {
             Self::Info(_) | Self::Scan(_) | Self::Gatt(_) | Self::Read(_) => true,
-            Self::Write(_) | Self::Notify(_) | Self::Tour(_) | Self::Bridge(_) => true,
+            Self::Write(_) | Self::Notify(_) | Self::L2cap(_) | Self::Tour(_) | Self::Bridge(_) => true,
             Self::Adapters(_) | Self::Sim(_) => false,
             Self::Decode(args) => args.live,
             Self::Stats(_) | Self::Replay(_) | Self::Convert(_) | Self::Report(_) => false,
@@ -121,6 +125,7 @@ impl Verb {
             Self::Read(args) => read::run(global, args).await,
             Self::Write(args) => write::run(global, args).await,
             Self::Notify(args) => notify::run(global, args).await,
+            Self::L2cap(args) => l2cap::run(global, args).await,
             Self::Tour(args) => tour::run(global, args).await,
             Self::Decode(args) => decode::run(global, args).await,
             Self::Stats(args) => stats::run(global, args).await,
