@@ -20,7 +20,7 @@ from bumble.gatt import GATT_INCLUDE_ATTRIBUTE_TYPE
 from bumble.gatt_client import ServiceProxy
 from jsonlines import emit, serve_commands
 from services import PROPERTY_NAMES, full
-from virtual_link import host_on
+from virtual_link import free_closed_channels, host_on
 
 ECHO_PSM = 0x90  # of the channels that this side echoes
 
@@ -254,16 +254,6 @@ async def answer(procedure):
     except core.ProtocolError as error:
         return {'error': int(error.error_code)}
     return {} if value is None else {'value': bytes(value).hex()}
-
-
-def free_closed_channels(manager):
-    """Bumble never forgets the peer's CID of a closed channel, and refuses it when it is used again."""
-    closed = manager.on_channel_closed
-
-    def on_channel_closed(channel):
-        closed(channel)
-        manager.le_coc_channels.get(channel.connection.handle, {}).pop(channel.destination_cid, None)
-    manager.on_channel_closed = on_channel_closed
 
 
 def main():

@@ -3,7 +3,7 @@
 Either it brings the radio (`--listen`: hosts connect over H4 on TCP), or it joins one (`--hci`, rootcanal).
 Commands on stdin, one JSON object per line: {"cmd": "battery", "level": N} {"cmd": "indicate"} {"cmd": "hr_rate",
 "hz": N} {"cmd": "disconnect", "reason": N} {"cmd": "sink"} {"cmd": "reset_sink"} {"cmd": "service_changed"}
-{"cmd": "conn_params"} {"cmd": "advertise", "on": bool}. The control characteristic does some of it from the air:
+{"cmd": "conn_params"} {"cmd": "advertise", "on": bool} {"cmd": "echo", "psm": N, "mtu": N, "mps": N, "credits": N}. The control characteristic does some of it from the air:
 01 disconnect, 02 battery, 03 indicate, 04 <u16 Hz> heart rate, 06 parameters, 07 service changed, 08 reset the sink.
 """
 
@@ -14,13 +14,13 @@ import struct
 import sys
 import time
 
-from bumble import gatt, hci
+from bumble import gatt, hci, l2cap
 from bumble.core import AdvertisingData
 from bumble.device import (AdvertisingEventProperties, AdvertisingParameters, Device,
                            DeviceConfiguration)
 from jsonlines import emit, serve_commands
 from services import Services, test_uuid
-from virtual_link import host_on
+from virtual_link import free_closed_channels, host_on
 
 
 class Peripheral:
@@ -39,6 +39,7 @@ class Peripheral:
         self.repair_includes()
         self.device.on('connection', self.on_connection)
         await self.device.power_on()
+        free_closed_channels(self.device.l2cap_channel_manager)
         await self.advertise()
         serve_commands({name[4:]: getattr(self, name) for name in dir(self) if name.startswith('cmd_')})
         emit('ready', port=port, address=self.options.address, name=self.options.name,
@@ -131,6 +132,15 @@ class Peripheral:
     async def cmd_disconnect(self, reason=0x13):
         for connection in list(self.device.connections.values()):
             await connection.disconnect(reason)
+
+    def cmd_echo(self, psm, mtu=2048, mps=1004, credits=10):
+        """Serves channels that send everything back."""
+        def echo(channel):
+            channel.sink = channel.write
+            emit('channel', psm=psm, mtu=channel.peer_mtu, mps=channel.peer_mps, credits=channel.credits)
+            channel.on('close', lambda: emit('channel_closed', psm=psm))
+        spec = l2cap.LeCreditBasedChannelSpec(psm=psm, mtu=mtu, mps=mps, max_credits=credits)
+        self.device.create_l2cap_server(spec=spec, handler=echo)
 
     async def cmd_conn_params(self, interval_min=30, interval_max=50, latency=0, timeout=4000):
         for connection in list(self.device.connections.values()):

@@ -18,6 +18,7 @@ from pathlib import Path
 import cases_scan  # noqa: F401, I001
 import cases_gatt  # noqa: F401
 import cases_errors  # noqa: F401
+import cases_l2cap  # noqa: F401
 import cases_live  # noqa: F401
 import cases_peripheral  # noqa: F401
 import cases_channels  # noqa: F401

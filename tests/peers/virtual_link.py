@@ -33,6 +33,16 @@ async def host_on(options) -> tuple[Host, int | None]:
     return link.host(), port
 
 
+def free_closed_channels(manager):
+    """Bumble never forgets the peer's CID of a closed channel, and refuses it when it is used again."""
+    closed = manager.on_channel_closed
+
+    def on_channel_closed(channel):
+        closed(channel)
+        manager.le_coc_channels.get(channel.connection.handle, {}).pop(channel.destination_cid, None)
+    manager.on_channel_closed = on_channel_closed
+
+
 class VirtualLink:
     """The air, and the controllers on it."""
 
