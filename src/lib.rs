@@ -50,6 +50,7 @@
 //! | [`host`] | the same stack as one value without I/O, tasks or clock: [`host::Host`] |
 //! | [`gap`] | advertising data, reports, filters, scanning, advertising and connecting |
 //! | [`gatt`] | the client's procedures, the table of a peer, and in [`gatt::server`] our own |
+//! | `peripheral` | a whole device in a TOML file, with the feature `toml` |
 //! | [`att`], [`smp`] | PDUs of the attribute protocol and of pairing |
 //! | [`l2cap`] | frames, their fragments, the signalling channel, credit-based channels |
 //! | [`hci`] | commands, events and data packets, flow control, initialisation |
@@ -64,6 +65,8 @@
 //! `tokio`, on by default, is the asynchronous API, the transports that do I/O and the virtual radio's transport.
 //! Without it the crate is the layers from [`host`] downwards, which neither wait nor read a clock: packets, times and
 //! requests go in, packets, events and deadlines come out.
+//!
+//! `toml`, off by default, is the module `peripheral`.
 //!
 //! # Dropped futures
 //!
@@ -102,6 +105,8 @@ pub mod gatt;
 pub mod hci;
 pub mod host;
 pub mod l2cap;
+#[cfg(feature = "toml")]
+pub mod peripheral;
 pub mod replay;
 pub mod sim;
 pub mod smp;

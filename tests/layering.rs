@@ -20,6 +20,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gatt", &["att", "crypto"]),
     ("smp", &["hci"]),
     ("gap", &["hci"]),
+    // A declaration, for whoever serves and advertises it.
+    ("peripheral", &["hci", "gap", "gatt"]),
     ("host", &["hci", "l2cap", "att", "gatt", "smp", "gap"]),
     // Codecs only: what is printed does not depend on what a host made of it.
     (

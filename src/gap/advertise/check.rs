@@ -257,7 +257,7 @@ impl AdvertiseOptions {
     }
 
     /// The most octets of data.
-    fn data_limit(&self, max_data: usize) -> usize {
+    pub(crate) fn data_limit(&self, max_data: usize) -> usize {
         let Some(extended) = self.extended else { return AdvertisingDataBuilder::LEGACY_LIMIT };
         if !self.mode.is_connectable() {
             return max_data;
