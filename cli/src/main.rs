@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod adapters;
+mod advertise;
 mod bridge;
 mod convert;
 mod decode;
@@ -62,6 +63,8 @@ enum Verb {
     Write(write::Args),
     /// Connects, subscribes and prints what the peer sends
     Notify(notify::Args),
+    /// Advertises and serves a device, and prints what centrals do with it
+    Advertise(advertise::Args),
     /// Joins a credit-based channel to standard input and output, as a client or as a server
     L2cap(l2cap::Args),
     /// Does the whole job on the virtual radio and checks every value; needs no hardware
@@ -93,6 +96,7 @@ impl Verb {
             Self::Read(_) => "read",
             Self::Write(_) => "write",
             Self::Notify(_) => "notify",
+            Self::Advertise(_) => "advertise",
             Self::L2cap(_) => "l2cap",
             Self::Tour(_) => "tour",
             Self::Decode(_) => "decode",
@@ -109,7 +113,8 @@ impl Verb {
     fn has_session(&self) -> bool {
         match self {
             Self::Info(_) | Self::Scan(_) | Self::Gatt(_) | Self::Read(_) => true,
-            Self::Write(_) | Self::Notify(_) | Self::L2cap(_) | Self::Tour(_) | Self::Bridge(_) => true,
+            Self::Advertise(_) | Self::L2cap(_) | Self::Tour(_) | Self::Bridge(_) => true,
+            Self::Write(_) | Self::Notify(_) => true,
             Self::Adapters(_) | Self::Sim(_) => false,
             Self::Decode(args) => args.live,
             Self::Stats(_) | Self::Replay(_) | Self::Convert(_) | Self::Report(_) => false,
@@ -125,6 +130,7 @@ impl Verb {
             Self::Read(args) => read::run(global, args).await,
             Self::Write(args) => write::run(global, args).await,
             Self::Notify(args) => notify::run(global, args).await,
+            Self::Advertise(args) => advertise::run(global, args).await,
             Self::L2cap(args) => l2cap::run(global, args).await,
             Self::Tour(args) => tour::run(global, args).await,
             Self::Decode(args) => decode::run(global, args).await,
