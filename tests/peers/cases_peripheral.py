@@ -1,16 +1,18 @@
 """Bumble as the central: our own peripheral (`device/`) is judged by what another stack makes of it."""
 
 import copy
+import queue
 import struct
 import time
 import zlib
 
 from cases_gatt import OTHER, PATTERN, comparable
-from harness import equal, expect, tshark
+from harness import HERE, equal, expect, tshark
 from registry import case
 
 ATT_ERRORS = dict(handle=1, read=2, write=3, pdu=4, authentication=5, request=6, offset=7, queue=9, not_found=10,
                       group=16, application=0x80)
+EXAMPLES = HERE.parents[1] / 'examples'
 DEVICE_NAME, SERVICE_CHANGED = '2a00', '2a05'
 REMOTE_USER_TERMINATED = 0x13
 
@@ -429,3 +431,36 @@ def a_server_and_a_client_share_the_link(bench):
         found = judged.device.wait('discovered', start=start)['services']
         equal([uuid[4:8] for uuid in found][:2], ['1800', '1801'], "services that we found in Bumble's table")
     expect_no_gap(judged.received('heart_rate', 10))
+
+
+# --- the verb
+
+
+@case
+def advertise_serves_the_device_of_a_file(bench):
+    central, lines = bench.start_peer(name='central.py'), queue.Queue()
+    command = bench.start('advertise', EXAMPLES / 'thermometer.toml', '--notify', 'temperature', '--i16', '--until-eof',
+                          adapter=bench.adapter_of(central), stdin=iter(lines.get, None))
+    command.wait('advertising')
+    central.command('connect', address=central.command('find', called='Greenhouse'))
+    command.wait('connected', address=central.ready['address'])
+    found = {c['uuid'][4:8]: c for s in central.command('discover') for c in s['characteristics']}
+    temperature = found['2a6e']
+    equal(temperature['properties'], ['read', 'notify'], 'properties')
+    equal([d['uuid'][4:8] for d in temperature['descriptors']], ['2902', '2901', '2904'], 'descriptors')
+    equal(central.command('read', handle=temperature['value_handle']), {'value': '6608'}, 'temperature')
+    central.command('subscribe', handle=temperature['value_handle'])
+    command.wait('subscribed', notifications=True)
+    lines.put('2200\n')
+    lines.put('-5\n')
+    values = central.command('received', handle=temperature['value_handle'], count=2)
+    equal(values, ['9808', 'fbff'], 'what was notified')
+    central.command('write', handle=found['0002']['value_handle'], value='6869')
+    equal(command.wait('written')['value'], '6869', 'what we printed')
+    central.command('disconnect')
+    command.wait('disconnected', reason=REMOTE_USER_TERMINATED)
+    central.command('connect', address=central.command('find', called='Greenhouse'))
+    equal(central.command('read', handle=temperature['value_handle']), {'value': 'fbff'}, 'temperature')
+    lines.put(None)
+    command.finish(0)
+    bench.opened.append(bench.capture_name())

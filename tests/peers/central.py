@@ -14,7 +14,7 @@ import time
 import zlib
 
 from bumble import att, core, hci, l2cap
-from bumble.core import UUID
+from bumble.core import UUID, AdvertisingData
 from bumble.device import Advertisement, Device, DeviceConfiguration, Peer
 from bumble.gatt import GATT_INCLUDE_ATTRIBUTE_TYPE
 from bumble.gatt_client import ServiceProxy
@@ -73,6 +73,21 @@ class Central:
         finally:
             await self.device.stop_scanning()
             self.device.host.remove_listener('advertising_report', listen)
+
+    async def cmd_find(self, called, seconds=10):
+        """The address of a device that advertises this name."""
+        found = asyncio.get_running_loop().create_future()
+
+        def listen(advertisement):
+            if advertisement.data.get(AdvertisingData.COMPLETE_LOCAL_NAME) == called and not found.done():
+                found.set_result(advertisement.address.to_string(False))
+        self.device.on('advertisement', listen)
+        await self.device.start_scanning(active=True)
+        try:
+            return await asyncio.wait_for(found, seconds)
+        finally:
+            await self.device.stop_scanning()
+            self.device.remove_listener('advertisement', listen)
 
     async def cmd_connect(self, address, seconds=10):
         self.connection = connection = await self.device.connect(

@@ -171,7 +171,7 @@ class PeerProcess(JsonProcess):
 
 
 class Command:
-    """One run of `baretooth`."""
+    """One run of `baretooth`. `stdin` is a text, or several as they come."""
 
     def __init__(self, command, stdin, spawn=spawn):
         self.started = time.monotonic()
@@ -183,15 +183,17 @@ class Command:
 
     def feed(self, stdin):
         try:
-            if stdin:
-                self.process.stdin.write(stdin)
+            for text in [stdin] if isinstance(stdin, str) else stdin or []:
+                self.process.stdin.write(text)
+                self.process.stdin.flush()
             self.process.stdin.close()
         except BrokenPipeError:
             pass  # it ended without reading: the exit status tells
 
-    def wait(self, kind, timeout=15):
-        """The first line of that type."""
-        return self.out.wait(lambda found: found.get('type') == kind, timeout, f'a {kind} line of `{self.command}`')
+    def wait(self, kind, timeout=15, **members):
+        """The first line of that type, and with these members."""
+        wanted = {'type': kind, **members}
+        return self.out.wait(lambda found: wanted.items() <= found.items(), timeout, f'{wanted} of `{self.command}`')
 
     def finish(self, code, timeout=30):
         """Waits for the end, which must be `code`."""
