@@ -1,17 +1,18 @@
 //! `advertise`: the other role. Serves a device that a file declares, and prints what centrals do.
 
+mod told;
+
 use crate::failure::Failure;
 use crate::global::Global;
-use crate::output::{Output, hex};
-use crate::target::{CharName, Found, seconds, uuid_at};
+use crate::output::Output;
+use crate::target::{CharName, Found, seconds};
 use crate::value::Format;
 use baretooth::gatt::Services;
 use baretooth::peripheral::Peripheral;
 use baretooth::{
-    Adapter, Address, AdvertiseMode, AdvertiseOptions, Advertisement, AdvertisingEnd, Error, ErrorCode,
-    ErrorKind, ExtendedPdus, GattServer, Request,
+    Adapter, AdvertiseMode, AdvertiseOptions, Advertisement, AdvertisingEnd, Error, ErrorKind, ExtendedPdus,
+    GattServer, Request,
 };
-use serde::Serialize;
 use std::fmt;
 use std::future::pending;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use told::{At, Told, Value, Who};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -55,127 +57,6 @@ pub struct Args {
     format: Format,
 }
 
-/// What happens: a line for people, or an object.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Told {
-    Advertising {
-        name: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        tx_power: Option<i8>,
-    },
-    Connected(Central),
-    Disconnected {
-        #[serde(flatten)]
-        central: Central,
-        reason: u8,
-    },
-    Written {
-        #[serde(flatten)]
-        central: Central,
-        #[serde(flatten)]
-        at: At,
-        #[serde(flatten)]
-        value: Value,
-    },
-    Subscribed {
-        #[serde(flatten)]
-        central: Central,
-        #[serde(flatten)]
-        at: At,
-        notifications: bool,
-        indications: bool,
-    },
-    Sent {
-        #[serde(flatten)]
-        at: At,
-        #[serde(flatten)]
-        value: Value,
-        subscribers: usize,
-    },
-    Stopped,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Central {
-    address: String,
-    address_type: String,
-}
-
-/// An attribute of ours.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct At {
-    handle: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uuid: Option<String>,
-    /// For people.
-    #[serde(skip)]
-    name: String,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Value {
-    #[serde(rename = "value")]
-    hex: String,
-    /// For people.
-    #[serde(skip)]
-    shown: String,
-}
-
-impl Central {
-    fn of(address: Address) -> Self {
-        Self { address: address.bd_addr.to_string(), address_type: address.kind.to_string() }
-    }
-}
-
-impl At {
-    fn of(services: &Services, handle: u16) -> Self {
-        let uuid = uuid_at(services, handle);
-        Self { handle, uuid: uuid.map(|uuid| uuid.to_string()), name: Found { handle, uuid }.to_string() }
-    }
-}
-
-impl Value {
-    fn of(format: Format, value: &[u8]) -> Self {
-        Self { hex: hex(value), shown: format.show(value) }
-    }
-}
-
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Advertising { name, tx_power: None } => write!(f, "advertising as {name:?}"),
-            Self::Advertising { name, tx_power: Some(dbm) } => {
-                write!(f, "advertising as {name:?} with {dbm} dBm")
-            }
-            Self::Connected(central) => write!(f, "{central} connected"),
-            Self::Disconnected { central, reason } => {
-                write!(f, "{central} disconnected: {}", ErrorCode(*reason))
-            }
-            Self::Written { central, at, value } => write!(f, "{central} wrote {}: {}", at.name, value.shown),
-            Self::Subscribed { central, at, notifications, indications } => {
-                let what = match (notifications, indications) {
-                    (true, true) => "subscribed to notifications and indications of",
-                    (true, false) => "subscribed to notifications of",
-                    (false, true) => "subscribed to indications of",
-                    (false, false) => "unsubscribed from",
-                };
-                write!(f, "{central} {what} {}", at.name)
-            }
-            Self::Sent { at, value, subscribers } => {
-                write!(f, "{}: {}, to {subscribers}", at.name, value.shown)
-            }
-            Self::Stopped => write!(f, "advertising is over"),
-        }
-    }
-}
-
-impl fmt::Display for Central {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.address_type)
-    }
-}
-
 pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let mut peripheral = args.peripheral()?;
     // The adapter's own, so that it needs no extended commands.
@@ -204,7 +85,9 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
             };
             let until = peripheral.advertising.timeout.map(|timeout| Instant::now() + timeout);
             let advertisement = adapter.advertise(options.clone()).await?;
-            device.tell(Told::Advertising { name: peripheral.name, tx_power: advertisement.tx_power() })?;
+            let address = Who::of(adapter.controller().random_address);
+            let (name, tx_power) = (peripheral.name, advertisement.tx_power());
+            device.tell(Told::Advertising { address, name, tx_power })?;
             device.run(Advertising { adapter, options, until, room: &Notify::new() }, advertisement).await
         })
         .await
@@ -308,7 +191,7 @@ impl Device<'_> {
                     self.tell(Told::Stopped)?;
                 }
                 Some(peer) = accepted.next() => {
-                    let central = Central::of(peer.address());
+                    let central = Who::of(peer.address());
                     self.tell(Told::Connected(central.clone()))?;
                     links.spawn(async move { (central, peer.disconnected().await) });
                 }
@@ -334,7 +217,7 @@ impl Device<'_> {
     fn on_request(&mut self, request: Request) -> Result<(), Failure> {
         let told = match request {
             Request::Written { peer, handle, value } => Told::Written {
-                central: Central::of(peer.address()),
+                central: Who::of(peer.address()),
                 at: At::of(&self.services, handle),
                 // The format is that of the values on standard input.
                 value: match self.notified {
@@ -343,7 +226,7 @@ impl Device<'_> {
                 },
             },
             Request::Subscribed { peer, handle, notifications, indications } => Told::Subscribed {
-                central: Central::of(peer.address()),
+                central: Who::of(peer.address()),
                 at: At::of(&self.services, handle),
                 notifications,
                 indications,
@@ -444,58 +327,6 @@ mod tests {
         for line in ["--connectable --non-connectable", "--until-eof", "--u8 --text", "a.toml b.toml"] {
             let line = format!("advertise {line}");
             assert!(CommandLine::try_parse_from(line.split_whitespace()).is_err(), "{line}");
-        }
-    }
-
-    #[test]
-    fn what_happens_is_a_line_or_an_object() {
-        let central = Central::of("C0:01:02:03:04:05/random".parse().expect("an address"));
-        let at = || {
-            let table = Peripheral::new("n").table().expect("it fits");
-            At::of(table.services(), 3)
-        };
-        let value = || Value::of(Format::default(), &[0x0A]);
-        let who = r#""address":"C0:01:02:03:04:05","address_type":"random""#;
-        let name = r#""handle":3,"uuid":"00002a00-0000-1000-8000-00805f9b34fb""#;
-        for (told, line, object) in [
-            (
-                Told::Advertising { name: "n".to_owned(), tx_power: None },
-                "advertising as \"n\"",
-                r#"{"type":"advertising","name":"n"}"#.to_owned(),
-            ),
-            (
-                Told::Connected(central.clone()),
-                "C0:01:02:03:04:05/random connected",
-                format!(r#"{{"type":"connected",{who}}}"#),
-            ),
-            (
-                Told::Written { central: central.clone(), at: at(), value: value() },
-                "C0:01:02:03:04:05/random wrote Device Name (0x0003): 0a",
-                format!(r#"{{"type":"written",{who},{name},"value":"0a"}}"#),
-            ),
-            (
-                Told::Subscribed {
-                    central: central.clone(),
-                    at: at(),
-                    notifications: false,
-                    indications: false,
-                },
-                "C0:01:02:03:04:05/random unsubscribed from Device Name (0x0003)",
-                format!(r#"{{"type":"subscribed",{who},{name},"notifications":false,"indications":false}}"#),
-            ),
-            (
-                Told::Sent { at: at(), value: value(), subscribers: 2 },
-                "Device Name (0x0003): 0a, to 2",
-                format!(r#"{{"type":"sent",{name},"value":"0a","subscribers":2}}"#),
-            ),
-            (
-                Told::Disconnected { central, reason: 0x13 },
-                "C0:01:02:03:04:05/random disconnected: ",
-                format!(r#"{{"type":"disconnected",{who},"reason":19}}"#),
-            ),
-        ] {
-            assert!(told.to_string().starts_with(line), "{told}");
-            assert_eq!(serde_json::to_string(&told).expect("it is JSON"), object);
         }
     }
 }
