@@ -20,11 +20,14 @@ const CONTROLLER: &str = env!("CARGO_BIN_EXE_echo-controller");
 const HOSTS: [&str; 1] = [env!("CARGO_BIN_EXE_host")];
 
 /// Operation, how often (many enough for a tenth of a second of processor time at the floor), and value length.
-const ROWS: [(Operation, u64, u16); 4] = [
+const ROWS: [(Operation, u64, u16); 7] = [
     (Operation::Reads, 40_000, 20),
     (Operation::WritesWithoutResponse, 200_000, 244),
     (Operation::Notifications, 4_000_000, 20),
     (Operation::Scan, 4_000_000, 0),
+    (Operation::ServedReads, 40_000, 20),
+    (Operation::ServedNotifications, 200_000, 20),
+    (Operation::Sdus, 200_000, 244),
 ];
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -45,7 +48,7 @@ fn main() -> ExitCode {
             println!("NOT pinned (no taskset): figures of this run compare with nothing, {rounds} rounds")
         }
     }
-    println!("{:6} {:12}{:>30}{:>24}{:>38}{:>7}", "", "host", "us CPU/op", "x floor", "operations/s", "lost");
+    println!("{:9} {:12}{:>30}{:>24}{:>38}{:>7}", "", "host", "us CPU/op", "x floor", "operations/s", "lost");
     let mut lost = 0;
     for (operation, count, length) in ROWS {
         match row(&hosts, processor.as_deref(), rounds, operation, count, length) {
@@ -87,7 +90,7 @@ fn row(
         let lost: u64 = own.iter().map(|figures| figures.lost).sum();
         let name = own.first().map_or("", |figures| figures.host.as_str());
         let rate = Spread::of(own.iter().map(Figures::rate));
-        println!("{operation:6} {name:12}{:30.3}{ratio:24.2}{rate:38.0}{lost:7}", Spread::of(cost));
+        println!("{operation:9} {name:12}{:30.3}{ratio:24.2}{rate:38.0}{lost:7}", Spread::of(cost));
     }
     Ok(figures.iter().flatten().map(|figures| figures.lost).sum())
 }

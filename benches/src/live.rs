@@ -16,11 +16,28 @@ pub enum Operation {
     Notifications,
     /// Takes a flood of advertising reports.
     Scan,
+    /// Answers the peer's reads of 20 octets, one request at a time.
+    ServedReads,
+    /// Sends notifications to a subscribed peer.
+    ServedNotifications,
+    /// Sends SDUs over a credit-based channel.
+    Sdus,
 }
 
 impl Operation {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 4] = [Self::Reads, Self::WritesWithoutResponse, Self::Notifications, Self::Scan];
+    pub const ALL: [Self; 7] = [
+        Self::Reads,
+        Self::WritesWithoutResponse,
+        Self::Notifications,
+        Self::Scan,
+        Self::ServedReads,
+        Self::ServedNotifications,
+        Self::Sdus,
+    ];
+
+    /// The names of all of them, for a usage line.
+    pub const NAMES: &str = "reads|wwr|notif|scan|srv-reads|srv-notif|sdus";
 }
 
 impl fmt::Display for Operation {
@@ -30,6 +47,9 @@ impl fmt::Display for Operation {
             Self::WritesWithoutResponse => "wwr",
             Self::Notifications => "notif",
             Self::Scan => "scan",
+            Self::ServedReads => "srv-reads",
+            Self::ServedNotifications => "srv-notif",
+            Self::Sdus => "sdus",
         })
     }
 }
@@ -40,7 +60,7 @@ impl FromStr for Operation {
         Self::ALL
             .into_iter()
             .find(|operation| operation.to_string() == name)
-            .ok_or(format!("{name} is none of reads, wwr, notif, scan"))
+            .ok_or(format!("{name} is none of {}", Self::NAMES))
     }
 }
 
@@ -53,7 +73,7 @@ pub struct Arguments {
     pub operation: Operation,
     /// How often.
     pub count: u64,
-    /// Octets of a value that is written or notified.
+    /// Octets of a value that is written or notified, or of an SDU.
     pub length: u16,
     /// ATT_MTU to ask for.
     pub mtu: u16,
@@ -157,9 +177,15 @@ mod tests {
         let parsed = parse("127.0.0.1:1 notif -n 7 --mtu 99").expect("complete");
         let (operation, address) = (Operation::Notifications, "127.0.0.1:1".to_owned());
         assert_eq!(parsed, Arguments { address, operation, count: 7, length: 20, mtu: 99 });
-        assert_eq!(parse("a jump"), Err("jump is none of reads, wwr, notif, scan".to_owned()));
+        assert_eq!(parse("a jump"), Err(format!("jump is none of {}", Operation::NAMES)));
         assert_eq!(parse("a scan -n x"), Err("-n takes a number, not x".to_owned()));
         assert_eq!(parse("a"), Err("the operation is missing".to_owned()));
+    }
+
+    #[test]
+    fn every_operation_is_named() {
+        let names: Vec<_> = Operation::ALL.iter().map(Operation::to_string).collect();
+        assert_eq!(names.join("|"), Operation::NAMES);
     }
 
     #[test]

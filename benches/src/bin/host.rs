@@ -1,12 +1,14 @@
-//! `host ADDRESS reads|wwr|notif|scan [-n N] [--len L] [--mtu M]`: the library, as a program uses it.
+//! `host ADDRESS OPERATION [-n N] [--len L] [--mtu M]`: the library, as a program uses it.
 //!
 //! One `Adapter` on a current-thread runtime, every operation awaited where it stands. What this costs more than
 //! `nullhost` is what the stack, its task and its queues cost.
 #![forbid(unsafe_code)]
 
 use baretooth::gap::scan::{Duplicates, ScanOptions};
-use baretooth::{Adapter, Address, BdAddr, Error, Peer, uuid16};
-use baretooth_benches::controller::attributes::{CONTROL, ECHO, SINK, WRITE_COUNT};
+use baretooth::gatt::Characteristic;
+use baretooth::gatt::server::{self, Access, Service, Table};
+use baretooth::{Adapter, Address, BdAddr, ChannelOptions, Error, GattServer, Peer, Request, uuid16};
+use baretooth_benches::controller::attributes::{CLIENT, CONTROL, ECHO, SEEN, SINK, WRITE_COUNT};
 use baretooth_benches::controller::{ADVERTISERS, advertiser_address};
 use baretooth_benches::h4::length_octets;
 use baretooth_benches::live::{Arguments, Figures, Operation};
@@ -17,7 +19,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(message) => {
-            eprintln!("host: {message}\nusage: host ADDRESS reads|wwr|notif|scan [-n N] [--len L] [--mtu M]");
+            eprintln!("host: {message}\nusage: host ADDRESS {} [-n N] [--len L] [--mtu M]", Operation::NAMES);
             return ExitCode::from(2);
         }
     };
@@ -46,7 +48,14 @@ async fn run(arguments: &Arguments) -> Measured {
     match arguments.operation {
         Operation::Reads => Ok(reads(&peer, arguments.count).await?),
         Operation::WritesWithoutResponse => writes(&peer, arguments.count, length).await,
-        _ => notifications(&peer, u32::try_from(arguments.count)?, length).await,
+        Operation::ServedReads => served_reads(&adapter, &peer, u32::try_from(arguments.count)?).await,
+        Operation::ServedNotifications => {
+            served_notifications(&adapter, &peer, u32::try_from(arguments.count)?, length).await
+        }
+        Operation::Sdus => sdus(&peer, u32::try_from(arguments.count)?, usize::from(arguments.length)).await,
+        Operation::Notifications | Operation::Scan => {
+            notifications(&peer, u32::try_from(arguments.count)?, length).await
+        }
     }
 }
 
@@ -88,6 +97,67 @@ async fn notifications(peer: &Peer, count: u32, length: usize) -> Measured {
     Ok(Figures::since(&watch, NAME, count.into(), lost))
 }
 
+async fn served_reads(adapter: &Adapter, peer: &Peer, count: u32) -> Measured {
+    let (server, served) = serve(adapter).await?;
+    let mut requests = server.requests();
+    let watch = Stopwatch::start();
+    instruct(peer, &served, count).await?;
+    // The peer subscribes when it has read the value so often.
+    while !matches!(requests.next().await.ok_or("the link went down")?, Request::Subscribed { .. }) {}
+    Ok(Figures::since(&watch, NAME, count.into(), 0))
+}
+
+async fn served_notifications(adapter: &Adapter, peer: &Peer, count: u32, length: usize) -> Measured {
+    let (server, served) = serve(adapter).await?;
+    let mut requests = server.requests();
+    instruct(peer, &served, 0).await?;
+    while !matches!(requests.next().await.ok_or("the link went down")?, Request::Subscribed { .. }) {}
+    let watch = Stopwatch::start();
+    for sequence in 0..count {
+        server.notify(&served, numbered(sequence, length)).await?;
+    }
+    let arrived = seen(peer).await?;
+    Ok(Figures::since(&watch, NAME, count.into(), arrived.abs_diff(count.into())))
+}
+
+async fn sdus(peer: &Peer, count: u32, length: usize) -> Measured {
+    let channel = peer.open_channel(SPSM, ChannelOptions::default()).await?;
+    let watch = Stopwatch::start();
+    for sequence in 0..count {
+        channel.send(numbered(sequence, length)).await?;
+    }
+    let arrived = seen(peer).await?;
+    Ok(Figures::since(&watch, NAME, count.into(), arrived.abs_diff(count.into())))
+}
+
+/// A table with one value, which is read and notified.
+async fn serve(adapter: &Adapter) -> Result<(GattServer, Characteristic), Box<dyn std::error::Error>> {
+    let value =
+        server::Characteristic::new(uuid16(FLOOD_UUID)).value(vec![0x42; 20]).read(Access::OPEN).notify();
+    let service = Service::primary(uuid16(0xFFF0)).characteristic(value);
+    let server = adapter.serve(Table::builder("host").service(service).build()?).await?;
+    let served = server.services().find(uuid16(FLOOD_UUID))?.clone();
+    Ok((server, served))
+}
+
+/// Makes the peer read a value of ours so often, and subscribe to it.
+async fn instruct(peer: &Peer, served: &Characteristic, reads: u32) -> Result<(), Error> {
+    let told = [&served.value_handle.to_le_bytes()[..], &reads.to_le_bytes()].concat();
+    peer.write(u16::from(CLIENT), told).await
+}
+
+fn numbered(sequence: u32, length: usize) -> Vec<u8> {
+    let mut value = vec![0; length.max(4)];
+    value[..4].copy_from_slice(&sequence.to_le_bytes());
+    value
+}
+
+/// How many values or SDUs have come to the peer.
+async fn seen(peer: &Peer) -> Result<u64, Error> {
+    let seen = peer.read(u16::from(SEEN)).await?;
+    Ok(seen.first_chunk().map_or(0, |n| u64::from_le_bytes(*n)))
+}
+
 async fn scan(adapter: &Adapter, count: u64) -> Result<Figures, Error> {
     let watch = Stopwatch::start();
     let mut scan = adapter.scan_with(ScanOptions::new().duplicates(Duplicates::All)).await?;
@@ -104,5 +174,7 @@ async fn scan(adapter: &Adapter, count: u64) -> Result<Figures, Error> {
 
 const NAME: &str = "baretooth";
 const WARM_UP: u32 = 100;
+/// The service that takes SDUs.
+const SPSM: u16 = 0x80;
 /// Type of the value that the controller floods with.
 const FLOOD_UUID: u16 = 0xFFF2;

@@ -1,11 +1,13 @@
-//! `nullhost ADDRESS reads|wwr|notif|scan [-n N] [--len L] [--mtu M]`: the floor.
+//! `nullhost ADDRESS OPERATION [-n N] [--len L] [--mtu M]`: the floor.
 //!
 //! A host without a stack: blocking socket, one reused buffer, H4 framing, and only the checks that prove that nothing
 //! was lost. What a real host needs beyond this is what its stack costs. It knows legacy reports only: its scan waits for
 //! ever at a controller with `--ext`.
 #![forbid(unsafe_code)]
 
-use baretooth_benches::controller::attributes::{CONTROL, ECHO, FLOOD_CONFIGURATION, SINK, WRITE_COUNT};
+use baretooth_benches::controller::attributes::{
+    CLIENT, CONTROL, ECHO, FLOOD_CONFIGURATION, SEEN, SINK, WRITE_COUNT,
+};
 use baretooth_benches::controller::{ADVERTISERS, advertiser_address};
 use baretooth_benches::h4::{length_octets, octet, packet_length, word};
 use baretooth_benches::live::{Arguments, Figures, Operation};
@@ -18,9 +20,8 @@ fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(message) => {
-            eprintln!(
-                "nullhost: {message}\nusage: nullhost ADDRESS reads|wwr|notif|scan [-n N] [--len L] [--mtu M]"
-            );
+            let names = Operation::NAMES;
+            eprintln!("nullhost: {message}\nusage: nullhost ADDRESS {names} [-n N] [--len L] [--mtu M]");
             return ExitCode::from(2);
         }
     };
@@ -51,13 +52,36 @@ fn run(arguments: &Arguments) -> io::Result<Figures> {
     let [low, high] = arguments.mtu.to_le_bytes();
     host.request(&[0x02, low, high])?;
     let length = usize::from(arguments.length.min(arguments.mtu.saturating_sub(3)));
+    let (most, credits) = (word(&buffers, 1), u64::from(octet(&buffers, 3)));
     match arguments.operation {
         Operation::Reads => reads(&mut host, arguments.count),
         Operation::WritesWithoutResponse => {
-            writes(&mut host, arguments.count, length, word(&buffers, 1), octet(&buffers, 3))
+            let packet = fitting(most, acl(&[&[0x52, SINK, 0], &vec![0; length][..]].concat()))?;
+            writes(&mut host, arguments.count, packet, credits)
         }
-        _ => notifications(&mut host, arguments.count, length),
+        Operation::ServedReads => served_reads(&mut host, arguments.count),
+        Operation::ServedNotifications => {
+            let head = &[0x1B, SERVED[0], SERVED[1]];
+            let packet = fitting(most, acl(&[&head[..], &vec![0; length]].concat()))?;
+            host.instruct(0)?;
+            while host.serve()? {}
+            numbered(&mut host, arguments.count, packet, 12, credits)
+        }
+        Operation::Sdus => {
+            let sdu = [&arguments.length.to_le_bytes()[..], &vec![0; usize::from(arguments.length)]].concat();
+            sdus(&mut host, arguments.count, fitting(most, frame([0x40, 0], &sdu))?, credits)
+        }
+        Operation::Notifications | Operation::Scan => notifications(&mut host, arguments.count, length),
     }
+}
+
+/// A packet, if the controller takes it whole.
+fn fitting(most: u16, packet: Vec<u8>) -> io::Result<Vec<u8>> {
+    if packet.len() - 5 <= usize::from(most) {
+        return Ok(packet);
+    }
+    let message = format!("{} octets need fragments, which this host does not make", packet.len());
+    Err(io::Error::new(ErrorKind::InvalidInput, message))
 }
 
 fn reads(host: &mut Host, count: u64) -> io::Result<Figures> {
@@ -72,22 +96,11 @@ fn reads(host: &mut Host, count: u64) -> io::Result<Figures> {
     Ok(Figures::since(&watch, NAME, count, 0))
 }
 
-fn writes(host: &mut Host, count: u64, length: usize, most: u16, credits: u8) -> io::Result<Figures> {
-    let packet = acl(&[&[0x52, SINK, 0], &vec![0; length][..]].concat());
-    if packet.len() - 5 > usize::from(most) {
-        let message = format!("a value of {length} octets needs fragments, which this host does not make");
-        return Err(io::Error::new(ErrorKind::InvalidInput, message));
-    }
-    let mut credits = u64::from(credits);
+fn writes(host: &mut Host, count: u64, packet: Vec<u8>, mut credits: u64) -> io::Result<Figures> {
     let watch = Stopwatch::start();
     for _ in 0..count {
-        while credits == 0 {
-            if let [4, 0x13, _, _, _, _, low, high] = *host.next()? {
-                credits += u64::from(u16::from_le_bytes([low, high]));
-            }
-        }
+        host.spend(&mut credits)?;
         host.stream.write_all(&packet)?;
-        credits -= 1;
     }
     let counted = host.request(&[0x0A, WRITE_COUNT, 0])?;
     let arrived =
@@ -95,9 +108,48 @@ fn writes(host: &mut Host, count: u64, length: usize, most: u16, credits: u8) ->
     Ok(Figures::since(&watch, NAME, count, count.abs_diff(arrived)))
 }
 
+fn served_reads(host: &mut Host, count: u64) -> io::Result<Figures> {
+    host.instruct(u32::try_from(count).map_err(|_| too_many())?)?;
+    let watch = Stopwatch::start();
+    // The subscription comes behind the last read.
+    while host.serve()? {}
+    Ok(Figures::since(&watch, NAME, count, 0))
+}
+
+fn sdus(host: &mut Host, count: u64, packet: Vec<u8>, credits: u64) -> io::Result<Figures> {
+    let open = [0x14, 1, 10, 0, 0x80, 0, 0x41, 0, 64, 0, 64, 0, 1, 0];
+    host.stream.write_all(&frame([5, 0], &open))?;
+    // The credits of the channel are more than the controller's, and come back in time.
+    while !matches!(*host.next()?, [2, _, _, _, _, _, _, 5, 0, 0x15, ..]) {}
+    numbered(host, count, packet, 11, credits)
+}
+
+/// Sends a packet over and over, with a sequence number in its place, and asks the peer what it has seen.
+fn numbered(
+    host: &mut Host,
+    count: u64,
+    mut packet: Vec<u8>,
+    place: usize,
+    mut credits: u64,
+) -> io::Result<Figures> {
+    let count = u32::try_from(count).map_err(|_| too_many())?;
+    let watch = Stopwatch::start();
+    for sequence in 0..count {
+        host.spend(&mut credits)?;
+        packet[place..place + 4].copy_from_slice(&sequence.to_le_bytes());
+        host.stream.write_all(&packet)?;
+    }
+    let seen = host.request(&[0x0A, SEEN, 0])?;
+    let arrived = seen.get(1..).and_then(|value| value.first_chunk()).map_or(0, |n| u64::from_le_bytes(*n));
+    Ok(Figures::since(&watch, NAME, count.into(), arrived.abs_diff(count.into())))
+}
+
+fn too_many() -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, "more than 32 bits count")
+}
+
 fn notifications(host: &mut Host, count: u64, length: usize) -> io::Result<Figures> {
-    let number = u32::try_from(count)
-        .map_err(|_| io::Error::new(ErrorKind::InvalidInput, "too many notifications"))?;
+    let number = u32::try_from(count).map_err(|_| too_many())?;
     let control = [&[0x12, CONTROL, 0][..], &number.to_le_bytes(), &length_octets(length)].concat();
     host.request(&control)?;
     let watch = Stopwatch::start();
@@ -179,6 +231,35 @@ impl Host {
         }
     }
 
+    /// Takes one credit, or waits for more.
+    fn spend(&mut self, credits: &mut u64) -> io::Result<()> {
+        while *credits == 0 {
+            if let [4, 0x13, _, _, _, _, low, high] = *self.next()? {
+                *credits += u64::from(u16::from_le_bytes([low, high]));
+            }
+        }
+        *credits -= 1;
+        Ok(())
+    }
+
+    /// Makes the peer read the value that is served so often, and subscribe to it.
+    fn instruct(&mut self, reads: u32) -> io::Result<()> {
+        let [low, high] = SERVED;
+        self.request(&[&[0x12, CLIENT, 0, low, high][..], &reads.to_le_bytes()].concat())?;
+        Ok(())
+    }
+
+    /// Answers one request of the peer, whatever its handle; `false` when that was the subscription.
+    fn serve(&mut self) -> io::Result<bool> {
+        loop {
+            if let [2, _, _, _, _, _, _, 4, 0, code @ (0x0A | 0x12), ..] = *self.next()? {
+                let value = [&[0x0B], &[0x42; 20][..]].concat();
+                self.stream.write_all(&acl(if code == 0x0A { &value } else { &[0x13] }))?;
+                return Ok(code == 0x0A);
+            }
+        }
+    }
+
     /// Sends an ATT request and waits for its response.
     fn request(&mut self, pdu: &[u8]) -> io::Result<Vec<u8>> {
         self.stream.write_all(&acl(pdu))?;
@@ -200,10 +281,17 @@ impl Host {
 
 /// An ATT PDU in one ACL packet of the first link.
 fn acl(pdu: &[u8]) -> Vec<u8> {
-    let ([a0, a1], [l0, l1]) = (length_octets(pdu.len() + 4), length_octets(pdu.len()));
-    [&[2, 0x40, 0, a0, a1, l0, l1, 4, 0], pdu].concat()
+    frame([4, 0], pdu)
+}
+
+/// An L2CAP frame in one ACL packet of the first link.
+fn frame([c0, c1]: [u8; 2], payload: &[u8]) -> Vec<u8> {
+    let ([a0, a1], [l0, l1]) = (length_octets(payload.len() + 4), length_octets(payload.len()));
+    [&[2, 0x40, 0, a0, a1, l0, l1, c0, c1], payload].concat()
 }
 
 const NAME: &str = "nullhost";
+/// Handle of the value that is served; any is as good.
+const SERVED: [u8; 2] = [7, 0];
 const BUFFER: usize = 1 << 20;
 const WARM_UP: u32 = 100;
