@@ -1,4 +1,4 @@
-"""BlueZ as the peer: bluetoothd is the host of a second controller of the kernel, and a GATT server on it.
+"""BlueZ as the peer: bluetoothd is the host of a second controller of the kernel, and may be a GATT server on it.
 
 Both controllers are btvirt's, on one air. The server's table is made with bluetoothctl, whose prompts are answered here.
 """
@@ -35,7 +35,9 @@ class Controllers:
 
 
 class BlueZ:
-    def __init__(self, guest, address):
+    """As a server (`serve`), or only as a host that can connect."""
+
+    def __init__(self, guest, address, serving=True):
         self.guest, self.address = guest, f'{address}/public'
         guest.shell('mkdir -p /run/dbus /var/lib/bluetooth && dbus-daemon --system --fork --nopidfile')
         log = guest.out / 'bluetoothd.log'
@@ -44,14 +46,15 @@ class BlueZ:
         guest.until('busctl --system status org.bluez || dbus-send --system --print-reply --dest=org.bluez / '
                     'org.freedesktop.DBus.Peer.Ping', 'the start of bluetoothd', timeout=30)
         self.control = Conversation(guest)
-        self.serve(address)
+        self.control.say('', f'Controller {address}')
+        self.control.say(f'select {address}', '')
+        self.control.say('power on', 'Changing power on succeeded')
+        if serving:
+            self.serve()
 
-    def serve(self, address):
+    def serve(self):
         say = self.control.say
-        say('', f'Controller {address}')
-        say(f'select {address}', '')
         say(f'system-alias {NAME}', f'Changing {NAME} succeeded')
-        say('power on', 'Changing power on succeeded')
         say('menu gatt', 'Menu gatt')
         say(f'register-service {SERVICE}', '(yes/no):')
         say('yes', '#')

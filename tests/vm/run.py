@@ -26,7 +26,7 @@ import cases_verbs  # noqa: F401, I001
 import cases_unplug  # noqa: F401
 import cases_messages  # noqa: F401
 import cases_bluez  # noqa: F401
-import cases_gatttool  # noqa: F401
+import cases_centrals  # noqa: F401
 import cases_live  # noqa: F401
 import cases_system  # noqa: F401
 import kernel

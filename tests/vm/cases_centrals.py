@@ -1,4 +1,5 @@
-"""Our own peripheral on hci0, judged by the kernel on hci1: gatttool for its attributes, l2test for its channels.
+"""Our own peripheral on hci0, judged by the kernel on hci1: gatttool for its attributes, l2test for its channels, and
+bluetoothd, which is the host of most Linux machines.
 
 Between the two is btvirt, whose controllers take one ACL packet at a time.
 """
@@ -7,9 +8,10 @@ import re
 import signal
 import struct
 import time
+import zlib
 
 from bench import DEVICE, case
-from bluez import Controllers
+from bluez import BlueZ, Controllers
 from cases_gatt import PATTERN
 from harness import DeviceProcess, Lines, equal, expect
 
@@ -170,3 +172,48 @@ def l2test_hears_every_frame_of_our_channel(bench):
 
 def l2test(bench, *words):
     return ['l2test', *words, '-V', 'le_random', '-P', LARGE, device(bench).ready['address']]
+
+
+@case()
+def bluetoothd_resolves_our_services_and_uses_them(bench):
+    served, start = device(bench), device(bench).mark()
+    address, paths = served.ready['address'], exported(served.ready['table'])
+    say = BlueZ(bench.guest, bench.guest.shared['controllers'].addresses[1], serving=False).control.say
+    say('scan on', f'Device {address} Device')
+    say('scan off', 'Discovery stopped')
+    say(f'connect {address}', 'ServicesResolved: yes', timeout=40)
+    say('menu gatt', 'Menu gatt')
+    path, uuid = list(paths.items())[-1]
+    listed = say(f'list-attributes {address}', f'{path}\n\t{uuid}')
+    root = f"/org/bluez/hci1/dev_{address.replace(':', '_')}"
+    equal(dict(re.findall(f'{root}(\\S+)\n\t(\\S+)', listed)), paths, 'what bluetoothd exports')
+
+    def select(name):
+        found, = (path for path in paths if path.endswith(f"/char{served.characteristic(name)['handle']:04x}"))
+        say(f'select-attribute {root}{found}', f'{found}]')
+    select('first')
+    say('read', b'first'.hex(' '))
+    select('write_only')
+    say('write "0x68 0x69"', 'Attempting to write')
+    equal(served.wait('write', start=start, char='write_only')['crc32'], zlib.crc32(b'hi'), 'CRC of what we got')
+    select('heart_rate')
+    say('notify on', 'Notify started')
+    say('', 'Value:')
+    say('back', 'Menu main')
+    say(f'disconnect {address}', 'Successful disconnected')
+    served.wait('disconnected', start=start)
+    return f'{len(paths)} attributes'
+
+
+def exported(table):
+    """Paths and UUIDs of what bluetoothd makes objects of: everything but GAP, by ascending handle."""
+    found = {}
+    for service in sorted(table, key=lambda service: service['handle']):
+        if service['uuid'].startswith('00001800'):
+            continue
+        at = f"/service{service['handle']:04x}"
+        found[at] = service['uuid']
+        for c in service['characteristics']:
+            found[f"{at}/char{c['handle']:04x}"] = c['uuid']
+            found |= {f"{at}/char{c['handle']:04x}/desc{d['handle']:04x}": d['uuid'] for d in c['descriptors']}
+    return found
