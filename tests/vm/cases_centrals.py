@@ -179,7 +179,7 @@ def bluetoothd_resolves_our_services_and_uses_them(bench):
     served, start = device(bench), device(bench).mark()
     address, paths = served.ready['address'], exported(served.ready['table'])
     say = BlueZ(bench.guest, bench.guest.shared['controllers'].addresses[1], serving=False).control.say
-    say('scan on', f'Device {address} Device')
+    say('scan on', f'Device {address}')
     say('scan off', 'Discovery stopped')
     say(f'connect {address}', 'ServicesResolved: yes', timeout=40)
     say('menu gatt', 'Menu gatt')
