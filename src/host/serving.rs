@@ -8,7 +8,7 @@ use super::{ConnectionId, Event, Host, OpError, OpId, Output, Request};
 use crate::Instant;
 use crate::att::AttError;
 use crate::att::bearer::TRANSACTION_TIMEOUT;
-use crate::gatt::server::{self, Ask, Indicated, Offer, Security, Server, Table};
+use crate::gatt::server::{self, Ask, Client, Indicated, Offer, Security, Server, Table};
 use crate::l2cap::ChannelId;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -117,6 +117,7 @@ pub(super) enum Queued {
 #[derive(Debug)]
 pub(super) struct Serving {
     pub(super) server: Server,
+    client: Client,
     answer_within: Duration,
     /// The question that the client's request waits for is answered for the user then.
     answer_by: Option<Instant>,
@@ -134,6 +135,8 @@ impl Serving {
     pub(super) fn new(mtu: u16, answer_within: Duration) -> Self {
         Self {
             server: Server::new(mtu),
+            // There are no keys here yet.
+            client: Client::new(Security::default()),
             answer_within,
             answer_by: None,
             indications: VecDeque::new(),
@@ -231,7 +234,7 @@ impl Host {
 impl Link {
     /// Takes a PDU of the peer's client.
     pub(super) fn serve(&mut self, now: Instant, pdu: &[u8], out: &mut Out<'_>) {
-        let outputs = self.serving.server.on_pdu(out.table, self.security(), pdu);
+        let outputs = self.serving.server.on_pdu(out.table, &mut self.serving.client, pdu);
         self.follow(now, outputs, out);
     }
 
@@ -246,7 +249,7 @@ impl Link {
         if self.serving.server.asking().is_none_or(|ask| ask.id != id) {
             return false;
         }
-        let outputs = self.serving.server.on_answer(out.table, self.security(), id, answer);
+        let outputs = self.serving.server.on_answer(out.table, &mut self.serving.client, id, answer);
         self.follow(now, outputs, out);
         true
     }
@@ -312,7 +315,7 @@ impl Link {
     /// Sends values that the client wants.
     pub(super) fn notify(&mut self, op: OpId, values: &[(u16, Bytes)], out: &mut Out<'_>) {
         let values: Vec<_> = values.iter().map(|(handle, value)| (*handle, &value[..])).collect();
-        let pdus = self.serving.server.notify_multiple(out.table, self.security(), &values);
+        let pdus = self.serving.server.notify_multiple(out.table, &self.serving.client, &values);
         for pdu in &pdus {
             self.send(ChannelId::Attribute, pdu, out);
         }
@@ -328,7 +331,7 @@ impl Link {
     fn indicate_next(&mut self, now: Instant, out: &mut Out<'_>) {
         while self.serving.server.unconfirmed().is_none() && !self.bearer.has_ended() {
             let Some((op, handle, value)) = self.serving.indications.pop_front() else { break };
-            match self.serving.server.indicate(out.table, self.security(), handle, value) {
+            match self.serving.server.indicate(out.table, &self.serving.client, handle, value) {
                 Indicated::Send(pdu) => {
                     self.serving.indicated = Some(op);
                     self.send(ChannelId::Attribute, &pdu, out);
@@ -354,10 +357,13 @@ impl Link {
         range: RangeInclusive<u16>,
         out: &mut Out<'_>,
     ) {
-        let configured = self.serving.server.configurations().clone();
-        let outputs = self.serving.server.on_table_changed(out.table, self.security(), range);
+        let configured = self.serving.client.configurations().clone();
+        let Serving { server, client, .. } = &mut self.serving;
+        client.on_table_changed(out.table, range.clone());
+        let mut outputs = server.on_table_changed(out.table, range.clone());
+        outputs.extend(server.indicate_change(out.table, client, range));
         self.follow(now, outputs, out);
-        let kept = self.serving.server.configurations();
+        let kept = self.serving.client.configurations();
         let ended: Vec<_> = before
             .services()
             .characteristics()
@@ -368,11 +374,6 @@ impl Link {
         for value_handle in ended {
             self.tell(ServerEvent::Configured { connection, value_handle, configuration: 0 }, out);
         }
-    }
-
-    /// What the link has: there are no keys here yet.
-    fn security(&self) -> Security {
-        Security::default()
     }
 }
 

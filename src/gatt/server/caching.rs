@@ -3,7 +3,7 @@
 //! Owns the Database Hash, the client's features and whether it is aware of the table there is. It never compares
 //! values: a table has changed when other services, characteristics or descriptors are there, or at other handles.
 
-use super::access::Security;
+use super::client::Client;
 use super::link::{Output, Server};
 use super::table::{Attribute, Table, Value};
 use crate::att::{AttError, AttPdu};
@@ -76,14 +76,14 @@ impl Table {
     }
 }
 
-impl Server {
+impl Client {
     /// The first octet of Client Supported Features, as the client has written it: bit 0 robust caching, bit 1
     /// enhanced bearers, bit 2 multiple notifications.
-    pub fn client_features(&self) -> u8 {
+    pub fn features(&self) -> u8 {
         self.features
     }
 
-    /// What a bond keeps of the client of this link.
+    /// What a bond keeps of it.
     pub fn remembered(&self, table: &Table) -> Remembered {
         Remembered {
             configurations: self.configurations.clone(),
@@ -92,7 +92,7 @@ impl Server {
         }
     }
 
-    /// What a bond has kept of the client of this link. The client is unaware of a table that came meanwhile.
+    /// What a bond has kept of it. It is unaware of a table that came meanwhile.
     pub fn restore(&mut self, table: &Table, remembered: Remembered) {
         let known = remembered.database_hash == Some(table.hash());
         self.configurations = remembered.configurations;
@@ -101,50 +101,14 @@ impl Server {
     }
 
     /// Another table has taken the place of the one that this client knew, and differs from it in these handles
-    /// ([`Table::changed_since`]). What was configured, prepared or waits there is gone; a request that waits for the
-    /// user is answered Database Out Of Sync; the client is indicated Service Changed if it has asked for that.
-    pub fn on_table_changed(
-        &mut self,
-        table: &Table,
-        security: Security,
-        range: RangeInclusive<u16>,
-    ) -> Vec<Output> {
-        let mut outputs = self.withdraw();
+    /// ([`Table::changed_since`]). What was configured and prepared there is gone; its bearers are told next, by
+    /// [`Server::on_table_changed`].
+    pub fn on_table_changed(&mut self, table: &Table, range: RangeInclusive<u16>) {
+        self.prepared_before |= !self.prepared.is_empty();
         self.awareness = Awareness::Unaware;
-        let service_changed = table.service_changed();
-        let its_cccd = service_changed.and_then(|handle| table.configuration_of(handle));
+        let its_cccd = table.service_changed().and_then(|handle| table.configuration_of(handle));
         let its_cccd = its_cccd.map(|cccd| cccd.handle);
         self.configurations.retain(|handle, _| Some(*handle) == its_cccd || !range.contains(handle));
-        // Indications of Service Changed that wait become one with this one.
-        let (mut start, mut end) = range.clone().into_inner();
-        self.indications.retain(|(handle, value)| {
-            if Some(*handle) == service_changed
-                && let [a, b, c, d] = value[..]
-            {
-                start = start.min(u16::from_le_bytes([a, b]));
-                end = end.max(u16::from_le_bytes([c, d]));
-                return false;
-            }
-            !range.contains(handle)
-        });
-        let Some(handle) = service_changed.filter(|&handle| self.indicates(table, security, handle)) else {
-            return outputs;
-        };
-        let value = Bytes::from([start, end].map(u16::to_le_bytes).concat());
-        if self.unconfirmed.is_none() {
-            outputs.push(Output::Send(self.indication(handle, &value)));
-        } else {
-            self.indications.push_front((handle, value));
-        }
-        outputs
-    }
-
-    /// The client has confirmed a value. That of Service Changed makes it aware, unless the table has changed again.
-    pub(super) fn on_confirmed(&mut self, table: &Table, handle: u16) {
-        let service_changed = table.service_changed() == Some(handle);
-        if service_changed && self.indications.iter().all(|(waiting, _)| *waiting != handle) {
-            self.awareness = Awareness::Aware;
-        }
     }
 
     /// The handle for which a request is answered Database Out Of Sync, and that once: the next one makes the client
@@ -187,6 +151,54 @@ impl Server {
     pub(super) fn check_features(&self, value: &[u8]) -> Result<u8, AttError> {
         let features = value.first().copied().unwrap_or(0) & KNOWN_FEATURES;
         if self.features & !features == 0 { Ok(features) } else { Err(AttError::ValueNotAllowed) }
+    }
+}
+
+impl Server {
+    /// Another table is there, which the client was told of by [`Client::on_table_changed`]. What waits in the handles in
+    /// which it differs is gone; a request that waits for the user is answered Database Out Of Sync.
+    pub fn on_table_changed(&mut self, table: &Table, range: RangeInclusive<u16>) -> Vec<Output> {
+        let service_changed = table.service_changed();
+        self.indications.retain(|(handle, _)| Some(*handle) == service_changed || !range.contains(handle));
+        self.withdraw()
+    }
+
+    /// Indicates Service Changed for these handles, if the client has asked for that; on one of its bearers.
+    pub fn indicate_change(
+        &mut self,
+        table: &Table,
+        client: &Client,
+        range: RangeInclusive<u16>,
+    ) -> Vec<Output> {
+        let Some(handle) = table.service_changed().filter(|&handle| client.indicates(table, handle)) else {
+            return Vec::new();
+        };
+        // Indications of Service Changed that wait become one with this one.
+        let (mut start, mut end) = range.into_inner();
+        self.indications.retain(|(waiting, value)| {
+            if *waiting == handle
+                && let [a, b, c, d] = value[..]
+            {
+                start = start.min(u16::from_le_bytes([a, b]));
+                end = end.max(u16::from_le_bytes([c, d]));
+                return false;
+            }
+            true
+        });
+        let value = Bytes::from([start, end].map(u16::to_le_bytes).concat());
+        if self.unconfirmed.is_none() {
+            return vec![Output::Send(self.indication(handle, &value))];
+        }
+        self.indications.push_front((handle, value));
+        Vec::new()
+    }
+
+    /// The client has confirmed a value. That of Service Changed makes it aware, unless the table has changed again.
+    pub(super) fn on_confirmed(&mut self, table: &Table, client: &mut Client, handle: u16) {
+        let service_changed = table.service_changed() == Some(handle);
+        if service_changed && self.indications.iter().all(|(waiting, _)| *waiting != handle) {
+            client.awareness = Awareness::Aware;
+        }
     }
 }
 

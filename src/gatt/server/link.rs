@@ -1,30 +1,29 @@
-//! The server of one link as a fold: a PDU of the client in, what follows from it out.
+//! The server on one bearer as a fold: a PDU of the client in, what follows from it out.
 //!
 //! A request whose value is with the user stays here as it came, with the answers that there are. Each answer
 //! evaluates it anew, so that no request needs a state of its own, however many values it names.
 
-use super::access::Security;
-use super::caching::Awareness;
+use super::client::Client;
 use super::read::View;
 use super::table::Table;
-use super::write::Prepared;
 use crate::att::pdu::{ErrorRsp, ExchangeMtuRsp, PduKind};
 use crate::att::{AttError, AttOpcode, AttPdu, DEFAULT_MTU, MAX_VALUE_LENGTH};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 
-/// One link's side of a [`Table`]: what its client has configured, prepared and not answered yet.
+/// One bearer's side of a [`Table`]: what its client has asked for and not confirmed yet. What belongs to the client,
+/// whichever bearer it uses, is in [`Client`].
 ///
 /// The bearer allows one request at a time ([Vol 3] Part F, 3.3.2); another one before the answer is ignored, since an
 /// early answer could be taken for that of the first. There is no time here: who wants a user to be quick answers for
 /// him, as by [`AttError::UnlikelyError`].
 ///
 /// ```
-/// use baretooth::gatt::server::{Output, Security, Server, Table};
+/// use baretooth::gatt::server::{Client, Output, Security, Server, Table};
 ///
 /// let mut table = Table::builder("thermometer").build()?;
-/// let mut server = Server::new(517);
-/// let outputs = server.on_pdu(&mut table, Security::default(), &[0x0A, 0x03, 0x00]);
+/// let (mut server, mut client) = (Server::new(517), Client::new(Security::default()));
+/// let outputs = server.on_pdu(&mut table, &mut client, &[0x0A, 0x03, 0x00]);
 /// assert_eq!(outputs, [Output::Send((&b"\x0Bthermometer"[..]).into())]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -32,16 +31,7 @@ use std::collections::{BTreeMap, VecDeque};
 pub struct Server {
     pub(super) mtu: u16,
     receive_mtu: u16,
-    /// By handle of the CCCD; absent is 0.
-    pub(super) configurations: BTreeMap<u16, u16>,
-    /// First octet of Client Supported Features.
-    pub(super) features: u8,
-    pub(super) awareness: Awareness,
-    pub(super) prepared: Vec<Prepared>,
-    /// What is prepared was meant for another table.
-    pub(super) prepared_before: bool,
     pending: Option<Pending>,
-    next_ask: u64,
     /// What the user last gave to be read, for the rest of a long read.
     held: Option<(u16, Bytes)>,
     /// The value whose indication is not confirmed yet.
@@ -73,7 +63,7 @@ pub enum Output {
     Send(Bytes),
     /// The user to be asked; [`Server::on_answer`] takes the answer.
     Ask(Ask),
-    /// ATT_MTU of the link is this from now on, for the client on it as well.
+    /// ATT_MTU of the bearer is this from now on, for the client on it as well.
     Mtu(u16),
     /// A value was written: one that the table keeps, or by a command to one that the user has.
     Written(Offer),
@@ -137,18 +127,12 @@ pub(super) enum Stop {
 pub(super) type Done = (Bytes, Vec<Output>);
 
 impl Server {
-    /// A new link; `receive_mtu` is the longest PDU we take, at least 23.
+    /// The bearer of a new link; `receive_mtu` is the longest PDU we take, at least 23.
     pub fn new(receive_mtu: u16) -> Self {
         Self {
             mtu: DEFAULT_MTU,
             receive_mtu: receive_mtu.max(DEFAULT_MTU),
-            configurations: BTreeMap::new(),
-            features: 0,
-            awareness: Awareness::Aware,
-            prepared: Vec::new(),
-            prepared_before: false,
             pending: None,
-            next_ask: 0,
             held: None,
             unconfirmed: None,
             indications: VecDeque::new(),
@@ -165,11 +149,6 @@ impl Server {
         self.mtu = mtu.max(DEFAULT_MTU);
     }
 
-    /// What the client has configured, by handle of the CCCD ([Vol 3] Part G, 3.3.3.3).
-    pub fn configurations(&self) -> &BTreeMap<u16, u16> {
-        &self.configurations
-    }
-
     /// The question that the request in progress waits for.
     pub fn asking(&self) -> Option<&Ask> {
         self.pending.as_ref().map(|pending| &pending.ask)
@@ -177,7 +156,7 @@ impl Server {
 
     /// A PDU of the client: a request, a command or a confirmation. Responses, notifications and indications are for
     /// the client on our side, and ignored here.
-    pub fn on_pdu(&mut self, table: &mut Table, security: Security, pdu: &[u8]) -> Vec<Output> {
+    pub fn on_pdu(&mut self, table: &mut Table, client: &mut Client, pdu: &[u8]) -> Vec<Output> {
         let Some(&code) = pdu.first() else { return vec![Output::Ignored("an empty PDU")] };
         match AttOpcode(code).kind() {
             PduKind::Request if self.pending.is_some() => {
@@ -185,26 +164,26 @@ impl Server {
             }
             PduKind::Request => {
                 let parsed = AttPdu::from_octets(pdu).ok();
-                if let Some(handle) = parsed.and_then(|request| self.out_of_sync(table, &request)) {
+                if let Some(handle) = parsed.and_then(|request| client.out_of_sync(table, &request)) {
                     return vec![refusal(pdu, handle, AttError::DatabaseOutOfSync)];
                 }
                 let answers = self.held_for(pdu);
-                self.request(table, security, Bytes::copy_from_slice(pdu), answers)
+                self.request(table, client, Bytes::copy_from_slice(pdu), answers)
             }
             PduKind::Command if pdu.len() > usize::from(self.mtu) => {
                 vec![Output::Ignored("longer than ATT_MTU")]
             }
-            PduKind::Command if self.is_unaware() => {
+            PduKind::Command if client.is_unaware() => {
                 vec![Output::Ignored("a command of a client that does not know the table")]
             }
             PduKind::Command => match AttPdu::from_octets(pdu) {
-                Ok(AttPdu::WriteCmd(command)) => self.write_command(table, security, command),
+                Ok(AttPdu::WriteCmd(command)) => client.write_command(table, command),
                 Ok(AttPdu::SignedWriteCmd(_)) => vec![Output::Ignored("a signed write, and there is no key")],
                 Ok(_) => vec![Output::Ignored("a command that is not known")],
                 Err(_) => vec![Output::Ignored("malformed")],
             },
             PduKind::Confirmation if pdu.len() > 1 => vec![Output::Ignored("malformed")],
-            PduKind::Confirmation => self.on_confirmation(table, security),
+            PduKind::Confirmation => self.on_confirmation(table, client),
             PduKind::Response | PduKind::Notification | PduKind::Indication => {
                 vec![Output::Ignored("for the client")]
             }
@@ -215,7 +194,7 @@ impl Server {
     pub fn on_answer(
         &mut self,
         table: &mut Table,
-        security: Security,
+        client: &mut Client,
         id: u64,
         answer: Result<Bytes, AttError>,
     ) -> Vec<Output> {
@@ -239,7 +218,7 @@ impl Server {
             }
             Want::Write(_) => answers.write = Some(answer.map(|_| ())),
         }
-        self.request(table, security, request, answers)
+        self.request(table, client, request, answers)
     }
 
     /// A long read gets the parts of one value, whatever the user would say meanwhile.
@@ -259,19 +238,19 @@ impl Server {
     fn request(
         &mut self,
         table: &mut Table,
-        security: Security,
+        client: &mut Client,
         request: Bytes,
         answers: Answers,
     ) -> Vec<Output> {
-        match self.respond(table, security, &request, &answers) {
+        match self.respond(table, client, &request, &answers) {
             Ok((response, mut outputs)) => {
                 outputs.insert(0, Output::Send(response));
                 outputs
             }
             Err(Stop::Refuse(handle, code)) => vec![refusal(&request, handle, code)],
             Err(Stop::Ask(want)) => {
-                let ask = Ask { id: self.next_ask, want };
-                self.next_ask += 1;
+                let ask = Ask { id: client.next_ask, want };
+                client.next_ask += 1;
                 self.pending = Some(Pending { ask: ask.clone(), request, answers });
                 vec![Output::Ask(ask)]
             }
@@ -281,7 +260,6 @@ impl Server {
     /// Nothing of the table before is left: not the question to the user, nor the value of a long read.
     pub(super) fn withdraw(&mut self) -> Vec<Output> {
         self.held = None;
-        self.prepared_before |= !self.prepared.is_empty();
         let Some(Pending { ask, request, .. }) = self.pending.take() else { return Vec::new() };
         let handle = match ask.want {
             Want::Read { handle } => handle,
@@ -293,7 +271,7 @@ impl Server {
     fn respond(
         &mut self,
         table: &mut Table,
-        security: Security,
+        client: &mut Client,
         request: &[u8],
         answers: &Answers,
     ) -> Result<Done, Stop> {
@@ -312,16 +290,16 @@ impl Server {
                 Err(invalid)
             }
             Ok(AttPdu::ExchangeMtuReq(r)) => Ok(self.exchange_mtu(r.client_rx_mtu)),
-            Ok(AttPdu::WriteReq(r)) => self.write_request(table, security, r, answers),
-            Ok(AttPdu::PrepareWriteReq(r)) => self.prepare_write(table, security, r),
-            Ok(AttPdu::ExecuteWriteReq(r)) => self.execute_write(table, r, answers),
+            Ok(AttPdu::WriteReq(r)) => client.write_request(table, r, answers),
+            Ok(AttPdu::PrepareWriteReq(r)) => client.prepare_write(table, r),
+            Ok(AttPdu::ExecuteWriteReq(r)) => client.execute_write(table, r, answers),
             Ok(other) => {
                 let view = View {
                     table,
-                    configurations: &self.configurations,
-                    features: self.features,
+                    configurations: &client.configurations,
+                    features: client.features,
                     mtu: self.mtu.into(),
-                    security,
+                    security: client.security,
                     answers: &answers.values,
                 };
                 view.respond(&other).map(|response| (response, Vec::new()))

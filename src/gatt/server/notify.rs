@@ -1,13 +1,13 @@
 //! Values that the server sends by itself ([Vol 3] Part F, 3.4.7), each to a client that has asked for it.
 
-use super::access::Security;
+use super::client::Client;
 use super::link::{Output, Server};
 use super::read::cut;
 use super::table::Table;
+use crate::att::AttPdu;
 use crate::att::pdu::{
     HandleLengthValue, HandleValueInd, HandleValueNtf, LengthValue, MultipleHandleValueNtf,
 };
-use crate::att::{AttError, AttPdu};
 use crate::codec::{HexInt, Rest, Tail};
 use bytes::Bytes;
 
@@ -28,34 +28,24 @@ pub enum Indicated {
 }
 
 impl Server {
-    /// Whether the client has asked for notifications of this value, and may have them on this link.
-    pub fn notifies(&self, table: &Table, security: Security, handle: u16) -> bool {
-        self.configuration(table, security, handle) & 1 != 0
-    }
-
-    /// Whether the client has asked for indications of this value, and may have them on this link.
-    pub fn indicates(&self, table: &Table, security: Security, handle: u16) -> bool {
-        self.configuration(table, security, handle) & 2 != 0
-    }
-
     /// The notification of a value, cut to ATT_MTU - 3 octets; `None` when the client does not get it.
-    pub fn notify(&self, table: &Table, security: Security, handle: u16, value: &[u8]) -> Option<Bytes> {
-        self.notifies(table, security, handle).then(|| self.notification(handle, value))
+    pub fn notify(&self, table: &Table, client: &Client, handle: u16, value: &[u8]) -> Option<Bytes> {
+        client.notifies(table, handle).then(|| self.notification(handle, value))
     }
 
     /// The notifications of several values in as few PDUs as hold them whole; a value alone in its PDU is a plain
     /// notification, and so is each for a client that has not said that it takes others (Client Supported Features,
     /// bit 2; [Vol 3] Part G, 4.10.2).
-    pub fn notify_multiple(&self, table: &Table, security: Security, values: &[(u16, &[u8])]) -> Vec<Bytes> {
-        if !self.takes_multiple_notifications() {
-            let notify = |&(handle, value): &(u16, &[u8])| self.notify(table, security, handle, value);
+    pub fn notify_multiple(&self, table: &Table, client: &Client, values: &[(u16, &[u8])]) -> Vec<Bytes> {
+        if !client.takes_multiple_notifications() {
+            let notify = |&(handle, value): &(u16, &[u8])| self.notify(table, client, handle, value);
             return values.iter().filter_map(notify).collect();
         }
         let mut pdus = Vec::new();
         let mut group: Vec<(u16, &[u8])> = Vec::new();
         let mut room = usize::from(self.mtu) - 1;
         for &(handle, value) in values {
-            if !self.notifies(table, security, handle) {
+            if !client.notifies(table, handle) {
                 continue;
             }
             let length = 4 + value.len();
@@ -72,8 +62,8 @@ impl Server {
     }
 
     /// Indicates a value, cut to ATT_MTU - 3 octets, behind those that are not confirmed yet.
-    pub fn indicate(&mut self, table: &Table, security: Security, handle: u16, value: Bytes) -> Indicated {
-        if !self.indicates(table, security, handle) {
+    pub fn indicate(&mut self, table: &Table, client: &Client, handle: u16, value: Bytes) -> Indicated {
+        if !client.indicates(table, handle) {
             Indicated::NotSubscribed
         } else if self.unconfirmed.is_none() {
             Indicated::Send(self.indication(handle, &value))
@@ -92,14 +82,14 @@ impl Server {
     }
 
     /// The next value goes out if it is still wanted.
-    pub(super) fn on_confirmation(&mut self, table: &Table, security: Security) -> Vec<Output> {
+    pub(super) fn on_confirmation(&mut self, table: &Table, client: &mut Client) -> Vec<Output> {
         let Some(value_handle) = self.unconfirmed.take() else {
             return vec![Output::Ignored("a confirmation of nothing")];
         };
-        self.on_confirmed(table, value_handle);
+        self.on_confirmed(table, client, value_handle);
         let mut outputs = vec![Output::Confirmed { value_handle }];
         while let Some((handle, value)) = self.indications.pop_front() {
-            if self.indicates(table, security, handle) {
+            if client.indicates(table, handle) {
                 outputs.push(Output::Send(self.indication(handle, &value)));
                 break;
             }
@@ -133,16 +123,5 @@ impl Server {
             })
             .collect();
         Some(AttPdu::from(MultipleHandleValueNtf { values: Tail::new(&values) }).to_bytes())
-    }
-
-    /// What the client has configured for a value; nothing while it is unaware of the table, or the link lacks what a
-    /// subscription takes, as one that a bond has kept before the link is encrypted.
-    fn configuration(&self, table: &Table, security: Security, handle: u16) -> u16 {
-        table
-            .configuration_of(handle)
-            .filter(|_| self.may_send(table, handle))
-            .filter(|cccd| cccd.permissions.write.check(security, AttError::WriteNotPermitted).is_ok())
-            .and_then(|cccd| self.configurations.get(&cccd.handle).copied())
-            .unwrap_or(0)
     }
 }

@@ -83,18 +83,19 @@ impl DeviceInformation<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gatt::server::{Offer, Output, Security, Server, Table};
+    use crate::gatt::server::{self, Offer, Output, Server, Table};
     use bytes::Bytes;
 
     struct Client {
         table: Table,
         server: Server,
+        client: server::Client,
     }
 
     impl Client {
         fn of(service: Service) -> Self {
             let table = Table::builder("device").service(service).build().expect("it fits");
-            Self { table, server: Server::new(517) }
+            Self { table, server: Server::new(517), client: server::Client::default() }
         }
 
         fn handle(&self, uuid: Uuid) -> u16 {
@@ -103,7 +104,7 @@ mod tests {
 
         fn send(&mut self, opcode: u8, handle: u16, rest: &[u8]) -> Vec<Output> {
             let pdu = [&[opcode][..], &handle.to_le_bytes(), rest].concat();
-            self.server.on_pdu(&mut self.table, Security::default(), &pdu)
+            self.server.on_pdu(&mut self.table, &mut self.client, &pdu)
         }
 
         fn read(&mut self, uuid: Uuid) -> Vec<u8> {
@@ -120,7 +121,7 @@ mod tests {
         }
 
         fn notification(&self, uuid: Uuid, value: &[u8]) -> Vec<u8> {
-            let notification = self.server.notify(&self.table, Security::default(), self.handle(uuid), value);
+            let notification = self.server.notify(&self.table, &self.client, self.handle(uuid), value);
             notification.expect("it is subscribed to")[3..].to_vec()
         }
     }

@@ -66,12 +66,12 @@ fn table() -> Table {
 struct Link {
     table: Table,
     server: Server,
-    security: Security,
+    client: Client,
 }
 
 impl Link {
     fn new() -> Self {
-        Self { table: table(), server: Server::new(517), security: Security::default() }
+        Self { table: table(), server: Server::new(517), client: Client::default() }
     }
 
     fn with_mtu(mtu: u16) -> Self {
@@ -82,11 +82,11 @@ impl Link {
 
     fn encrypted() -> Self {
         let security = Security { encrypted: true, bonded: true, key_size: 16, ..Security::default() };
-        Self { security, ..Self::new() }
+        Self { client: Client::new(security), ..Self::new() }
     }
 
     fn send(&mut self, pdu: impl AsRef<[u8]>) -> Vec<Output> {
-        self.server.on_pdu(&mut self.table, self.security, pdu.as_ref())
+        self.server.on_pdu(&mut self.table, &mut self.client, pdu.as_ref())
     }
 
     /// The one PDU that follows from this one.
@@ -98,7 +98,7 @@ impl Link {
     fn answer(&mut self, answer: Result<&[u8], AttError>) -> Vec<Output> {
         let id = self.server.asking().expect("a question").id;
         let answer = answer.map(Bytes::copy_from_slice);
-        self.server.on_answer(&mut self.table, self.security, id, answer)
+        self.server.on_answer(&mut self.table, &mut self.client, id, answer)
     }
 
     fn value(&self, handle: u16) -> &[u8] {

@@ -1,7 +1,8 @@
 //! The requests and the command that change values ([Vol 3] Part F, 3.4.5 and 3.4.6).
 
 use super::access::{Access, Permissions, Security};
-use super::link::{Answers, Done, Offer, Output, Server, Stop, Want};
+use super::client::Client;
+use super::link::{Answers, Done, Offer, Output, Stop, Want};
 use super::table::{Attribute, Table, Value};
 use crate::att::pdu::{
     ExecuteFlags, ExecuteWriteReq, ExecuteWriteRsp, PrepareWriteReq, PrepareWriteRsp, WriteCmd, WriteReq,
@@ -33,16 +34,15 @@ struct Whole {
     value: Vec<u8>,
 }
 
-impl Server {
+impl Client {
     pub(super) fn write_request(
         &mut self,
         table: &mut Table,
-        security: Security,
         request: WriteReq<'_>,
         answers: &Answers,
     ) -> Result<Done, Stop> {
         let handle = request.attribute_handle.0;
-        let attribute = writable(table, security, handle, |permissions| permissions.write)?;
+        let attribute = writable(table, self.security, handle, |permissions| permissions.write)?;
         self.check(attribute, 0, request.attribute_value.0)?;
         let value = Bytes::copy_from_slice(request.attribute_value.0);
         let outputs = self.commit(table, vec![Offer { handle, offset: 0, value }], answers)?;
@@ -50,15 +50,11 @@ impl Server {
     }
 
     /// A command that cannot be carried out is ignored ([Vol 3] Part F, 3.4.5.3).
-    pub(super) fn write_command(
-        &mut self,
-        table: &mut Table,
-        security: Security,
-        command: WriteCmd<'_>,
-    ) -> Vec<Output> {
+    pub(super) fn write_command(&mut self, table: &mut Table, command: WriteCmd<'_>) -> Vec<Output> {
         let (handle, octets) = (command.attribute_handle.0, command.attribute_value.0);
-        let permitted = writable(table, security, handle, |permissions| permissions.write_without_response)
-            .and_then(|attribute| self.check(attribute, 0, octets));
+        let permitted =
+            writable(table, self.security, handle, |permissions| permissions.write_without_response)
+                .and_then(|attribute| self.check(attribute, 0, octets));
         let offer = Offer { handle, offset: 0, value: Bytes::copy_from_slice(octets) };
         // Nobody waits for an answer: the user is told and not asked.
         let taken = Answers { write: Some(Ok(())), ..Answers::default() };
@@ -73,12 +69,11 @@ impl Server {
     pub(super) fn prepare_write(
         &mut self,
         table: &Table,
-        security: Security,
         request: PrepareWriteReq<'_>,
     ) -> Result<Done, Stop> {
         let PrepareWriteReq { attribute_handle, value_offset, part_attribute_value } = request;
         let handle = attribute_handle.0;
-        writable(table, security, handle, |permissions| permissions.write)?;
+        writable(table, self.security, handle, |permissions| permissions.write)?;
         let octets: usize = self.prepared.iter().map(|prepared| prepared.part.len()).sum();
         let part = part_attribute_value.0;
         if self.prepared.len() >= PREPARED_PARTS || octets + part.len() > PREPARED_OCTETS {

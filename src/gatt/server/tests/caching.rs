@@ -37,11 +37,14 @@ impl Link {
     fn replace(&mut self, table: Table) -> Vec<Output> {
         let range = table.changed_since(&self.table).expect("it differs");
         self.table = table;
-        self.server.on_table_changed(&self.table, self.security, range)
+        self.client.on_table_changed(&self.table, range.clone());
+        let mut outputs = self.server.on_table_changed(&self.table, range.clone());
+        outputs.extend(self.server.indicate_change(&self.table, &self.client, range));
+        outputs
     }
 
     fn notifies(&self, handle: u16) -> bool {
-        self.server.notifies(&self.table, self.security, handle)
+        self.client.notifies(&self.table, handle)
     }
 
     fn read_value(&mut self) -> Vec<u8> {
@@ -88,7 +91,7 @@ fn features_are_of_each_client_and_bits_once_set_stay() {
     assert_eq!(read(&mut link), [0x0B, 0]);
     for (written, kept) in [(&[0x01][..], 0x01), (&[0x05, 0xFF], 0x05), (&[0xF5], 0x05)] {
         assert_eq!(link.response(pdu(0x12, FEATURES, written)), [0x13], "{written:02x?}");
-        assert_eq!((read(&mut link), link.server.client_features()), (vec![0x0B, kept], kept));
+        assert_eq!((read(&mut link), link.client.features()), (vec![0x0B, kept], kept));
     }
     for cleared in [&[0x04][..], &[0x01], &[0x00], &[]] {
         let refused = error(0x12, FEATURES, AttError::ValueNotAllowed);
@@ -187,7 +190,7 @@ fn a_client_without_robust_caching_is_told_and_served_on() {
 fn changes_that_wait_to_be_indicated_become_one_and_go_first() {
     let mut link = link(1);
     let value =
-        |link: &mut Link| link.server.indicate(&link.table, link.security, VALUE, Bytes::from_static(b"v"));
+        |link: &mut Link| link.server.indicate(&link.table, &link.client, VALUE, Bytes::from_static(b"v"));
     assert!(matches!(value(&mut link), Indicated::Send(_)));
     assert_eq!(value(&mut link), Indicated::Queued);
     assert_eq!(link.replace(with(2)), []);
@@ -203,7 +206,7 @@ fn changes_that_wait_to_be_indicated_become_one_and_go_first() {
 fn what_belongs_to_handles_that_changed_is_gone() {
     let mut link = link(0);
     link.replace(with(2));
-    let kept: Vec<_> = link.server.configurations().keys().copied().collect();
+    let kept: Vec<_> = link.client.configurations().keys().copied().collect();
     assert_eq!(kept, [SERVICE_CHANGED_CCCD, VALUE_CCCD]);
 
     // [Vol 3] Part F, 3.4.6.3
@@ -225,24 +228,24 @@ fn a_request_that_waits_for_the_user_is_answered_when_the_table_changes() {
     let outputs = link.replace(table(asked().characteristic(Characteristic::new(LONG))));
     assert_eq!(sent(&outputs), error(0x0A, 0x12, AttError::DatabaseOutOfSync));
     assert_eq!(link.server.asking(), None);
-    let late = link.server.on_answer(&mut link.table, link.security, id, Ok(Bytes::from_static(b"late")));
+    let late = link.server.on_answer(&mut link.table, &mut link.client, id, Ok(Bytes::from_static(b"late")));
     assert!(matches!(late[..], [Output::Ignored(_)]));
 }
 
 #[test]
 fn a_bond_keeps_features_and_what_the_client_knows() {
     let link = link(5);
-    let remembered = link.server.remembered(&link.table);
+    let remembered = link.client.remembered(&link.table);
     let again = |table: Table| {
         let mut again = Link { table, ..Link::new() };
-        again.server.restore(&again.table, remembered.clone());
+        again.client.restore(&again.table, remembered.clone());
         again
     };
     let mut same = again(with(1));
-    assert_eq!((same.read_value(), same.server.client_features()), (b"\x0Bv".to_vec(), 5));
+    assert_eq!((same.read_value(), same.client.features()), (b"\x0Bv".to_vec(), 5));
     assert!(same.notifies(VALUE));
     let mut other = again(with(2));
-    assert_eq!(other.server.remembered(&other.table).database_hash, None);
+    assert_eq!(other.client.remembered(&other.table).database_hash, None);
     assert!(!other.notifies(VALUE));
     assert_eq!(other.read_value(), OUT_OF_SYNC);
 }

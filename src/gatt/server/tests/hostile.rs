@@ -33,7 +33,7 @@ proptest! {
     ) {
         let mut link = Link::new();
         for (pdu, answer, [encrypted, bonded, authorized]) in steps {
-            link.security = Security { encrypted, bonded, authorized, authenticated: bonded, key_size: 16 };
+            link.client.security = Security { encrypted, bonded, authorized, authenticated: bonded, key_size: 16 };
             let before = link.server.mtu();
             let mut outputs = link.send(&pdu);
             for asked in 0.. {
@@ -74,7 +74,7 @@ proptest! {
     fn answers_to_questions_that_nobody_asked_change_nothing(id: u64, answer in answers()) {
         let mut link = Link::new();
         let answer = answer.map(Bytes::from).map_err(AttError);
-        let outputs = link.server.on_answer(&mut link.table, link.security, id, answer);
+        let outputs = link.server.on_answer(&mut link.table, &mut link.client, id, answer);
         prop_assert!(matches!(outputs[..], [Output::Ignored(_)]));
         prop_assert_eq!(link.response([0x0A, 3, 0]), vec![0x0B, 90]);
     }

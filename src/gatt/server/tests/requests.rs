@@ -139,18 +139,18 @@ fn each_error_names_the_attribute_that_failed() {
 fn what_a_link_has_decides_what_it_may() {
     let mut link = Link::new();
     let read = pdu(0x0A, PRIVATE, &[]);
-    link.security.bonded = true;
+    link.client.security.bonded = true;
     assert_eq!(link.response(&read), error(0x0A, PRIVATE, AttError::InsufficientEncryption));
-    link.security.encrypted = true;
-    link.security.key_size = 15;
+    link.client.security.encrypted = true;
+    link.client.security.key_size = 15;
     assert_eq!(link.response(&read), error(0x0A, PRIVATE, AttError::EncryptionKeySizeTooShort));
-    link.security.key_size = 16;
+    link.client.security.key_size = 16;
     assert_eq!(link.response(&read), b"\x0Bprivate");
     let write = pdu(0x12, PRIVATE, b"new");
     assert_eq!(link.response(&write), error(0x12, PRIVATE, AttError::InsufficientAuthentication));
-    link.security.authenticated = true;
+    link.client.security.authenticated = true;
     assert_eq!(link.response(&write), [0x13]);
-    link.security.authorized = true;
+    link.client.security.authorized = true;
     assert_eq!(link.response(pdu(0x0A, AUTHORIZED, &[])), b"\x0Bauthorized");
 }
 
@@ -233,7 +233,7 @@ fn the_mtu_is_the_lesser_of_both_and_never_below_23() {
         let mut server = Server::new(ours);
         let mut request = vec![0x02];
         request.extend(u16::to_le_bytes(theirs));
-        let outputs = server.on_pdu(&mut table(), Security::default(), &request);
+        let outputs = server.on_pdu(&mut table(), &mut Client::default(), &request);
         assert_eq!(sent(&outputs)[1..], ours.max(23).to_le_bytes());
         assert_eq!(outputs[1..], [Output::Mtu(agreed)]);
         assert_eq!(server.mtu(), agreed);
@@ -270,14 +270,14 @@ fn a_value_that_is_asked_for_is_read_when_the_user_has_it() {
     assert_eq!(outputs, [Output::Ask(Ask { id: 0, want: Want::Read { handle: ASKED } })]);
     assert!(matches!(link.send([0x0A, 3, 0])[..], [Output::Ignored(_)]), "one request at a time");
     assert_eq!(sent(&link.answer(Ok(b"now"))), b"\x0Bnow");
-    let late = link.server.on_answer(&mut link.table, link.security, 0, Ok(Bytes::new()));
+    let late = link.server.on_answer(&mut link.table, &mut link.client, 0, Ok(Bytes::new()));
     assert!(matches!(late[..], [Output::Ignored(_)]), "it has been answered");
     assert_eq!(link.response([0x0A, 3, 0]), [0x0B, 90], "the bearer is free");
 
     link.send(pdu(0x0A, ASKED, &[]));
     assert_eq!(sent(&link.answer(Err(AttError(0x80)))), error(0x0A, ASKED, AttError(0x80)));
     link.send(pdu(0x0A, ASKED, &[]));
-    let other = link.server.on_answer(&mut link.table, link.security, 1, Ok(Bytes::new()));
+    let other = link.server.on_answer(&mut link.table, &mut link.client, 1, Ok(Bytes::new()));
     assert!(matches!(other[..], [Output::Ignored(_)]), "an answer to the question before");
     assert_eq!(sent(&link.answer(Ok(&[1; 600]))), [&[0x0B][..], &[1; 22]].concat());
 }
@@ -310,7 +310,7 @@ fn each_asked_value_of_a_set_is_asked_for_once() {
     // What the link has lost meanwhile counts.
     let mut link = Link::encrypted();
     link.send([0x0E, 0x14, 0, 0x18, 0]);
-    link.security.encrypted = false;
+    link.client.security.encrypted = false;
     assert_eq!(sent(&link.answer(Ok(b"1"))), error(0x0E, PRIVATE, AttError::InsufficientEncryption));
 }
 

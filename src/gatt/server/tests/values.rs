@@ -8,11 +8,11 @@ fn subscribe(link: &mut Link, cccd: u16, bits: u8) -> Vec<Output> {
 
 impl Link {
     fn notify(&self, handle: u16, value: &[u8]) -> Option<Bytes> {
-        self.server.notify(&self.table, self.security, handle, value)
+        self.server.notify(&self.table, &self.client, handle, value)
     }
 
     fn indicate(&mut self, handle: u16, value: &'static [u8]) -> Indicated {
-        self.server.indicate(&self.table, self.security, handle, Bytes::from_static(value))
+        self.server.indicate(&self.table, &self.client, handle, Bytes::from_static(value))
     }
 }
 
@@ -38,7 +38,7 @@ fn each_client_has_its_own_configuration_and_a_bond_keeps_it() {
     subscribe(&mut link, LEVEL_CCCD, 1);
     let mut other = Link { table: link.table.clone(), ..Link::new() };
     assert_eq!(other.response(pdu(0x0A, LEVEL_CCCD, &[])), [0x0B, 0, 0]);
-    other.server.restore(&other.table, link.server.remembered(&link.table));
+    other.client.restore(&other.table, link.client.remembered(&link.table));
     assert!(other.notify(LEVEL, &[1]).is_some());
 }
 
@@ -50,7 +50,7 @@ fn a_subscription_takes_what_it_is_declared_to_take() {
     let mut link = Link::encrypted();
     subscribe(&mut link, SECRET_CCCD, 3);
     assert!(link.notify(SECRET_EVENTS, b"secret").is_some());
-    link.security.encrypted = false;
+    link.client.security.encrypted = false;
     assert_eq!(link.notify(SECRET_EVENTS, b"secret"), None, "a bond is not enough");
     assert_eq!(link.indicate(SECRET_EVENTS, b"secret"), Indicated::NotSubscribed);
 }
@@ -66,7 +66,7 @@ fn values_are_cut_to_the_mtu() {
             let value: Bytes = vec![7; length].into();
             let notification = link.notify(SECRET_EVENTS, &value).expect("subscribed");
             assert_eq!(notification.len(), 3 + length.min(room), "{length} at {mtu}");
-            let indicated = link.server.indicate(&link.table, link.security, SECRET_EVENTS, value);
+            let indicated = link.server.indicate(&link.table, &link.client, SECRET_EVENTS, value);
             let Indicated::Send(indication) = indicated else { panic!("{indicated:?}") };
             assert_eq!((indication[0], indication.len()), (0x1D, 3 + length.min(room)));
             link.send([0x1E]);
@@ -101,11 +101,11 @@ fn indications_go_one_at_a_time() {
 fn several_values_share_a_pdu_as_far_as_they_fit_whole() {
     let mut link = Link::new();
     let database_hash = Some(link.table.hash());
-    link.server.restore(&link.table, Remembered { features: 0x04, database_hash, ..Remembered::default() });
+    link.client.restore(&link.table, Remembered { features: 0x04, database_hash, ..Remembered::default() });
     subscribe(&mut link, LEVEL_CCCD, 1);
     subscribe(&mut link, 0x25, 1);
     let several = |link: &Link, values: &[(u16, &[u8])]| -> Vec<Vec<u8>> {
-        let pdus = link.server.notify_multiple(&link.table, link.security, values);
+        let pdus = link.server.notify_multiple(&link.table, &link.client, values);
         pdus.iter().map(|pdu| pdu.to_vec()).collect()
     };
     let both = vec![0x23, 3, 0, 1, 0, 90, 0x24, 0, 1, 0, 80];
@@ -131,11 +131,8 @@ fn a_client_that_does_not_take_multiple_notifications_gets_plain_ones() {
     let mut link = Link::new();
     subscribe(&mut link, LEVEL_CCCD, 1);
     subscribe(&mut link, 0x25, 1);
-    let pdus = link.server.notify_multiple(
-        &link.table,
-        link.security,
-        &[(3, &[90]), (STORED, b"no"), (0x24, &[80])],
-    );
+    let pdus =
+        link.server.notify_multiple(&link.table, &link.client, &[(3, &[90]), (STORED, b"no"), (0x24, &[80])]);
     assert_eq!(pdus, [&[0x1B, 3, 0, 90][..], &[0x1B, 0x24, 0, 80]]);
 }
 

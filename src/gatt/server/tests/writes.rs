@@ -127,7 +127,7 @@ fn a_reliable_write_is_taken_whole_or_not_at_all() {
     let want = Want::Write(vec![offer(ASKED, 5, b"asked"), offer(SHORT_ASKED, 0, b"sh")]);
     assert_eq!(outputs, [Output::Ask(Ask { id: 0, want })]);
     assert_eq!(queued.value(STORED).len(), 100, "nothing before the user has agreed");
-    let mut refused = Link { server: queued.server.clone(), ..Link::new() };
+    let mut refused = Link { server: queued.server.clone(), client: queued.client.clone(), ..Link::new() };
 
     let outputs = queued.answer(Ok(b""));
     let written = Output::Written(offer(STORED, 0, b"stored"));
