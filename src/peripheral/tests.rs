@@ -1,7 +1,7 @@
 use super::*;
 use crate::gap::advertising_data::AdvertisingDataBuf;
 use crate::gatt::Properties;
-use crate::gatt::server::{Output, Security, Server};
+use crate::gatt::server::{Client, Output, Server};
 use crate::hci::Phy;
 use crate::uuid16;
 use std::time::Duration;
@@ -126,7 +126,7 @@ fn everything_that_a_characteristic_can_have_can_be_said() {
     assert_eq!(descriptors[5..], [(0x37, 0x2904), (0x40, 0x2906), (0x41, 0x2907), (0x42, 0x2905)][..]);
     let mut code = |opcode: u8, handle: u8, value: &[u8]| {
         let pdu = [&[opcode, handle, 0][..], value].concat();
-        match &Server::new(23).on_pdu(&mut table, Security::default(), &pdu)[..] {
+        match &Server::new(23).on_pdu(&mut table, &mut Client::default(), &pdu)[..] {
             [Output::Send(response), ..] if response[0] == 0x01 => response[4],
             [Output::Send(_), ..] => 0,
             other => panic!("{other:?}"),
