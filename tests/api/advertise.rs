@@ -2,6 +2,7 @@
 
 use super::line::{drop_after, ms, secs};
 use baretooth::gap::advertise::InvalidAdvertising;
+use baretooth::gap::advertising_data::AdType;
 use baretooth::sim::{ControllerOptions, Radio, RadioHandle, RadioOptions, demo};
 use baretooth::{
     Adapter, AdvertiseOptions, AdvertisingDataBuf, AdvertisingDataBuilder, AdvertisingEnd, BdAddr,
@@ -248,4 +249,51 @@ async fn an_advertisement_goes_on_behind_a_failure_of_the_controller() {
     let peer = central.connect(peripheral.controller().random_address).await.expect("begun anew");
     assert!(matches!(advertisement.ended().await, Ok(AdvertisingEnd::Connected(_))));
     assert!(peer.is_connected());
+}
+
+/// The advertisement classes: flags, services provided and solicited, manufacturer and service data.
+#[tokio::test(start_paused = true)]
+async fn adafruit_advertisement_classes() {
+    let (central, peripheral) = two().await;
+    let data = AdvertisingDataBuilder::new()
+        .flags(Flags::LE_GENERAL_DISCOVERABLE | Flags::BR_EDR_NOT_SUPPORTED)
+        .services([uuid16(0x180F), uuid16(0x180D)])
+        .solicited_services([uuid16(0x1805)])
+        .manufacturer_data(0x0822, &[1, 2, 3])
+        .build()
+        .expect("fits");
+    let response = AdvertisingDataBuilder::new()
+        .service_data(uuid16(0x181A), &[4, 5])
+        .tx_power(-4)
+        .appearance(0x0300)
+        .name("classes")
+        .build()
+        .expect("fits");
+    let options = AdvertiseOptions::new().data(data.clone()).scan_response(response.clone());
+    let _advertisement = peripheral.advertise(options).await.expect("advertises");
+    let found = central.find(Filter::new().name("classes"), secs(5)).await.expect("advertises");
+    let all = found.data();
+    assert_eq!(all.flags(), Some(Flags(0x06)));
+    assert!(all.has_service(uuid16(0x180F)) && all.has_service(uuid16(0x180D)));
+    assert!(!all.has_service(uuid16(0x1805)), "wanted, not offered");
+    assert!(all.matches_pattern(0, AdType(0x14), &[0x05, 0x18]));
+    let company = all.manufacturer_data().next().expect("one");
+    assert_eq!((company.company, company.data), (0x0822, &[1, 2, 3][..]));
+    let of_service = all.service_data().next().expect("one");
+    assert_eq!((of_service.service, of_service.data), (uuid16(0x181A), &[4, 5][..]));
+    assert_eq!((all.tx_power(), all.appearance()), (Some(-4), Some(0x0300)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn peripheral_latency_is_asked_for_by_a_peripheral_and_granted() {
+    let (central, peripheral) = two().await;
+    let (peer, accepted) = link(&central, &peripheral).await;
+    assert_eq!((peer.timing().latency, accepted.timing().latency), (0, 0));
+    let lazy = ConnectionParameters { latency: 9, ..Default::default() };
+    assert_eq!(accepted.update_parameters(lazy).await.expect("granted").latency, 9);
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!((peer.timing().latency, accepted.timing().latency), (9, 9));
+    // More than the supervision timeout allows is refused here.
+    let absurd = ConnectionParameters { latency: 499, supervision_timeout: ms(100), ..Default::default() };
+    assert_eq!(accepted.update_parameters(absurd).await.expect_err("never").kind(), ErrorKind::Invalid);
 }

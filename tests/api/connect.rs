@@ -261,3 +261,45 @@ async fn sixteen_links_at_once() {
     }
     assert_eq!(room.adapter.connections().len(), 16);
 }
+
+/// `connect(peer, timeout=4)`, `connected` and `connections`.
+#[tokio::test(start_paused = true)]
+async fn adafruit_connect_with_timeout_connected_and_connections() {
+    let room = Room::demo().await;
+    assert!(room.adapter.connections().is_empty());
+    let patience = || ConnectOptions::new().timeout(secs(4));
+    let (absent, took) = timed(room.adapter.connect_with(ABSENT, patience())).await;
+    assert_eq!(absent.expect_err("it is not there").kind(), ErrorKind::Timeout);
+    assert!((secs(4)..secs(4) + ms(100)).contains(&took), "{took:?}");
+    let strap = room.adapter.connect_with(HEART_RATE_ADDRESS, patience()).await.expect("advertises");
+    let echo = room.adapter.connect_with(ECHO_ADDRESS, patience()).await.expect("advertises");
+    assert!(strap.is_connected() && echo.is_connected());
+    assert_eq!(room.adapter.connections(), [HEART_RATE_ADDRESS, ECHO_ADDRESS]);
+    strap.disconnect().await.expect("ended");
+    assert!(!strap.is_connected() && echo.is_connected());
+    assert_eq!(room.adapter.connections(), [ECHO_ADDRESS]);
+}
+
+/// `BLEConnection.connection_interval`, by the central.
+#[tokio::test(start_paused = true)]
+async fn adafruit_ble_connection_connection_interval_get_and_set_as_a_central() {
+    let room = Room::demo().await;
+    let (peer, _) = room.connect(HEART_RATE_ADDRESS).await;
+    let at_first = peer.timing().interval;
+    assert!((ms(15)..=ms(30)).contains(&at_first), "{at_first:?}");
+    let slow = ConnectionParameters { interval_min: ms(200), interval_max: ms(200), ..Default::default() };
+    assert_eq!(peer.update_parameters(slow).await.expect("taken").interval, ms(200));
+    assert_eq!(peer.timing().interval, ms(200));
+}
+
+/// `service in connection` and `connection[Service]`.
+#[tokio::test(start_paused = true)]
+async fn adafruit_ble_connection_has_and_gives_services() {
+    let room = Room::demo().await;
+    let (_peer, services) = room.connect(HEART_RATE_ADDRESS).await;
+    let heart_rate = services.service(baretooth::uuid16(0x180D)).expect("it is there");
+    let measurement = heart_rate.characteristic(baretooth::uuid16(0x2A37)).expect("the type says so");
+    assert!(measurement.cccd().is_some());
+    let missing = services.service(demo::UART_SERVICE).expect_err("not in this one");
+    assert!(missing.to_string().contains(&demo::UART_SERVICE.to_string()), "{missing}");
+}

@@ -1,9 +1,10 @@
 //! Finding devices.
 
 use super::line::{Room, demo_devices, drop_after, ms, secs, timed};
-use baretooth::gap::filter::Filter;
+use baretooth::gap::advertising_data::AdType;
+use baretooth::gap::filter::{Filter, Pattern};
 use baretooth::gap::scan::{Duplicates, ScanOptions};
-use baretooth::hci::command::{HciCommand, LeSetExtendedScanEnable};
+use baretooth::hci::command::{HciCommand, LeSetExtendedScanEnable, LeSetExtendedScanParameters};
 use baretooth::sim::demo::{ECHO_ADDRESS, HEART_RATE_ADDRESS, THERMOMETER_ADDRESS};
 use baretooth::sim::{ControllerOptions, demo};
 use baretooth::{BdAddr, Error, ErrorKind, uuid16};
@@ -144,4 +145,80 @@ async fn scanning_goes_on_while_connecting_and_after() {
             tokio::time::timeout(secs(1), scan.next()).await.expect("goes on").expect("heard");
         }
     }
+}
+
+/// `start_scan(*types, buffer_size, timeout, interval, window, minimum_rssi, active)` and `stop_scan`.
+#[tokio::test(start_paused = true)]
+async fn adafruit_start_scan_with_types_buffer_timeout_interval_window_minimum_rssi_active() {
+    let room = Room::demo().await;
+    // Of the two types, the thermometer is heard with -58 dBm: too weak.
+    let types = Filter::new().service(uuid16(0x180D)).service(uuid16(0x1809)).min_rssi(-50);
+    let options = ScanOptions::new()
+        .active(false)
+        .interval(ms(100))
+        .window(ms(50))
+        .duplicates(Duplicates::All)
+        .filter(types.clone());
+    let mut scan = room.adapter.scan_with(options).await.expect("scans");
+    // Passive, on LE 1M alone, 160 and 80 times 0.625 ms.
+    let parameters = room.line.commands(LeSetExtendedScanParameters::OPCODE).pop().expect("one");
+    assert_eq!(parameters[2..], [1, 0, 160, 0, 80, 0]);
+    let begun = tokio::time::Instant::now();
+    let mut heard = Vec::new();
+    while let Ok(sighting) = tokio::time::timeout_at(begun + secs(10), scan.next()).await {
+        heard.push(sighting.expect("heard").report);
+    }
+    assert!(heard.len() > 10, "{}", heard.len());
+    assert!(heard.iter().all(|report| report.address == Some(HEART_RATE_ADDRESS)));
+    assert!(heard.iter().all(|report| !report.scan_response && report.rssi == Some(-42)));
+    // What nobody reads is in a buffer with an end, and behind it counted.
+    tokio::time::sleep(secs(300)).await;
+    assert!(scan.missed() > 0);
+    drop(scan);
+    tokio::time::sleep(secs(1)).await;
+    assert!(!scanning(&room), "stop_scan");
+    let options = ScanOptions::new().filter(types.min_rssi(-80)).duplicates(Duplicates::All);
+    let found = room.adapter.discover_with(secs(5), options).await.expect("scans");
+    let found: Vec<_> = found.iter().filter_map(|device| device.address).collect();
+    assert_eq!(found, [HEART_RATE_ADDRESS, THERMOMETER_ADDRESS]);
+    let parameters = room.line.commands(LeSetExtendedScanParameters::OPCODE).pop().expect("one");
+    assert_eq!(parameters[3], 1, "active");
+}
+
+/// Scan responses are reports of their own; a type is told by prefixes of AD structures, of which any or all match.
+#[tokio::test(start_paused = true)]
+async fn adafruit_scan_responses_come_separately_and_prefixes_match() {
+    let room = Room::demo().await;
+    let prefix = |ad_type, octets: &[u8]| Pattern { start: 0, ad_type, octets: octets.to_vec() };
+    let heart_rate = prefix(AdType(0x03), &[0x0D, 0x18]);
+    let uart = prefix(AdType(0x09), b"UART");
+    let any = Filter::new().pattern(heart_rate.clone()).pattern(uart.clone());
+    let options = ScanOptions::new().filter(any).duplicates(Duplicates::All);
+    let mut scan = room.adapter.scan_with(options).await.expect("scans");
+    let mut heard = Vec::new();
+    while heard.len() < 100 {
+        heard.push(scan.next().await.expect("heard").report);
+    }
+    for address in [HEART_RATE_ADDRESS, ECHO_ADDRESS] {
+        for scan_response in [false, true] {
+            let of = heard.iter().filter(|r| (r.address, r.scan_response) == (Some(address), scan_response));
+            assert!(of.count() > 5, "{address}, {scan_response}");
+        }
+    }
+    assert!(heard.iter().all(|report| report.address != Some(THERMOMETER_ADDRESS)));
+    // The name of the echo is in its scan response alone, and that has no flags.
+    let named = |report: &&baretooth::Report| report.data.view().local_name().is_some();
+    let of_echo = heard.iter().filter(|report| report.address == Some(ECHO_ADDRESS));
+    let (with, without): (Vec<_>, Vec<_>) = of_echo.partition(named);
+    assert!(with.iter().all(|report| report.scan_response && report.data.view().flags().is_none()));
+    assert!(without.iter().all(|report| !report.scan_response && report.data.view().flags().is_some()));
+    // All of several prefixes: of what one report says.
+    let all = |report: &baretooth::Report, prefixes: &[&Pattern]| {
+        prefixes.iter().all(|p| report.data.view().matches_pattern(p.start, p.ad_type, &p.octets))
+    };
+    let flags = prefix(AdType(0x01), &[0x06]);
+    let both = heard.iter().filter(|report| all(report, &[&flags, &heart_rate]));
+    assert!(both.clone().count() > 5);
+    assert!(both.clone().all(|r| r.address == Some(HEART_RATE_ADDRESS) && !r.scan_response));
+    assert!(!heard.iter().any(|report| all(report, &[&flags, &uart])));
 }

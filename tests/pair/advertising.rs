@@ -83,7 +83,7 @@ fn named(name: &str) -> AdvertisingDataBuf {
 }
 
 #[test]
-fn several_sets_with_addresses_of_their_own_end_one_by_one() {
+fn extended_and_multiple_sets_with_addresses_of_their_own_end_one_by_one() {
     each_seed(0..2, |seed| {
         let mut crowd = Crowd::seeded(seed, 2);
         let long = AdvertisingDataBuilder::with_limit(1650).name("long").raw(AdType(0xFF), &[7; 240]);
@@ -124,7 +124,7 @@ fn one_set_more_than_the_controller_has_is_refused_and_its_place_can_be_taken_la
 }
 
 #[test]
-fn only_the_central_that_it_is_directed_to_connects() {
+fn directed_advertising_is_for_one_central_alone() {
     each_kind(|options| {
         for high_duty in [false, true] {
             let kinds = [ControllerOptions::default(), options.clone(), ControllerOptions::default()];

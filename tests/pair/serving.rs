@@ -1,6 +1,8 @@
 //! Our client against our server, host against host: what was declared is found, what is written is there, what is
 //! sent arrives, in both directions and whatever else goes on.
 
+mod caching;
+
 use crate::common::*;
 use baretooth::att::AttError;
 use baretooth::gap::advertise::AdvertiseOptions;
