@@ -34,6 +34,8 @@ pub const EXTENDED_PROPERTIES: Uuid = Uuid::from_u16(0x2900);
 pub const USER_DESCRIPTION: Uuid = Uuid::from_u16(0x2901);
 /// Client Characteristic Configuration descriptor (CCCD).
 pub const CLIENT_CHARACTERISTIC_CONFIGURATION: Uuid = Uuid::from_u16(0x2902);
+/// Client Supported Features ([Vol 3] Part G, 7.2).
+pub(crate) const CLIENT_SUPPORTED_FEATURES: Uuid = Uuid::from_u16(0x2B29);
 
 /// The PDU that writes a value without an answer. The caller keeps to [`max_write_without_response`].
 pub fn write_command(handle: u16, value: &[u8]) -> Bytes {

@@ -1,11 +1,11 @@
 //! Gathers declarations into a table, or says what does not fit.
 
 use super::access::Access;
-use super::caching::{CLIENT_SUPPORTED_FEATURES, DATABASE_HASH, SERVER_SUPPORTED_FEATURES, SERVICE_CHANGED};
+use super::caching::{DATABASE_HASH, SERVER_SUPPORTED_FEATURES, SERVICE_CHANGED};
 use super::declaration::{Characteristic, Service, Source};
 use super::layout::Layout;
 use super::table::Table;
-use crate::gatt::{self, Services};
+use crate::gatt::{self, CLIENT_SUPPORTED_FEATURES, Services};
 use crate::{Uuid, uuid16};
 use bytes::Bytes;
 
@@ -139,7 +139,7 @@ impl TableBuilder {
 /// The GATT service ([Vol 3] Part G, 7).
 fn generic_attribute() -> Service {
     let hash = Source::Declared(Bytes::from_static(&[0; 16]));
-    // No enhanced bearers.
+    // No enhanced bearers, until whoever serves the table says otherwise.
     let features = Source::Declared(Bytes::from_static(&[0]));
     let client = Characteristic::new(CLIENT_SUPPORTED_FEATURES).source(Source::ClientFeatures);
     Service::primary(uuid16(0x1801))

@@ -18,7 +18,6 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 pub(super) const SERVICE_CHANGED: Uuid = uuid16(0x2A05);
-pub(super) const CLIENT_SUPPORTED_FEATURES: Uuid = uuid16(0x2B29);
 pub(super) const DATABASE_HASH: Uuid = uuid16(0x2B2A);
 pub(super) const SERVER_SUPPORTED_FEATURES: Uuid = uuid16(0x2B3A);
 
@@ -33,8 +32,8 @@ pub(super) enum Awareness {
     #[default]
     Aware,
     Unaware,
-    /// It was answered Database Out Of Sync, or has read the hash: its next request says that it understood.
-    Told,
+    /// It has read the hash: its next request says that it understood.
+    HashRead,
 }
 
 /// What a bond keeps of a client ([Vol 3] Part G, 2.5.2.1, 3.3.3.3 and 7.2).
@@ -67,6 +66,16 @@ impl Table {
         let start = ranges.iter().map(|range| range.0).min()?;
         let end = ranges.iter().map(|range| range.1).max()?;
         Some(start..=end)
+    }
+
+    /// Says in Server Supported Features whether there are enhanced bearers ([Vol 3] Part G, 7.4), unless the table has
+    /// a value there of its own. A host does so for what it serves.
+    pub fn set_enhanced_bearers(&mut self, there: bool) {
+        let found = self.services().characteristic(uuid16(0x1801), SERVER_SUPPORTED_FEATURES);
+        let Ok(handle) = found.map(|characteristic| characteristic.value_handle) else { return };
+        if let Some(Attribute { value: Value::Declared(value), .. }) = self.attribute_mut(handle) {
+            *value = Bytes::copy_from_slice(&[u8::from(there)]);
+        }
     }
 
     /// The handle of the value of Service Changed.
@@ -111,27 +120,6 @@ impl Client {
         self.configurations.retain(|handle, _| Some(*handle) == its_cccd || !range.contains(handle));
     }
 
-    /// The handle for which a request is answered Database Out Of Sync, and that once: the next one makes the client
-    /// aware ([Vol 3] Part G, 2.5.2.1).
-    pub(super) fn out_of_sync(&mut self, table: &Table, request: &AttPdu<'_>) -> Option<u16> {
-        match self.awareness {
-            Awareness::Aware => None,
-            Awareness::Told => {
-                self.awareness = Awareness::Aware;
-                None
-            }
-            Awareness::Unaware if reads_hash(table, request) => {
-                self.awareness = Awareness::Told;
-                None
-            }
-            Awareness::Unaware => {
-                let handle = operates_on(request).filter(|_| self.features & ROBUST_CACHING != 0)?;
-                self.awareness = Awareness::Told;
-                Some(handle)
-            }
-        }
-    }
-
     /// Whether nothing but Service Changed may be sent to the client, and no command of it taken. One that does not
     /// say that it supports robust caching is served as if it knew.
     pub(super) fn is_unaware(&self) -> bool {
@@ -160,6 +148,7 @@ impl Server {
     pub fn on_table_changed(&mut self, table: &Table, range: RangeInclusive<u16>) -> Vec<Output> {
         let service_changed = table.service_changed();
         self.indications.retain(|(handle, _)| Some(*handle) == service_changed || !range.contains(handle));
+        self.told = false;
         self.withdraw()
     }
 
@@ -193,12 +182,39 @@ impl Server {
         Vec::new()
     }
 
-    /// The client has confirmed a value. That of Service Changed makes it aware, unless the table has changed again.
+    /// The client has confirmed a value. That of Service Changed makes one with a single bearer aware, unless the table
+    /// has changed again.
     pub(super) fn on_confirmed(&mut self, table: &Table, client: &mut Client, handle: u16) {
         let service_changed = table.service_changed() == Some(handle);
-        if service_changed && self.indications.iter().all(|(waiting, _)| *waiting != handle) {
+        let last = self.indications.iter().all(|(waiting, _)| *waiting != handle);
+        if service_changed && last && client.has_one_bearer() {
             client.awareness = Awareness::Aware;
         }
+    }
+
+    /// The handle for which a request is answered Database Out Of Sync, and that once on each bearer. The next one makes
+    /// the client aware if this is its only bearer, or it has read the hash ([Vol 3] Part G, 2.5.2.1).
+    pub(super) fn out_of_sync(
+        &mut self,
+        table: &Table,
+        client: &mut Client,
+        request: &AttPdu<'_>,
+    ) -> Option<u16> {
+        let answered = match client.awareness {
+            Awareness::Aware => return None,
+            Awareness::HashRead => true,
+            Awareness::Unaware => self.told && client.has_one_bearer(),
+        };
+        if answered {
+            client.awareness = Awareness::Aware;
+        } else if reads_hash(table, request) {
+            client.awareness = Awareness::HashRead;
+        } else if !self.told {
+            let handle = operates_on(request).filter(|_| client.features & ROBUST_CACHING != 0)?;
+            self.told = true;
+            return Some(handle);
+        }
+        None
     }
 }
 

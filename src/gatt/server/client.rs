@@ -23,12 +23,24 @@ pub struct Client {
     pub(super) prepared_before: bool,
     /// Number of the next question to the user.
     pub(super) next_ask: u64,
+    /// Bearers beside the first.
+    enhanced_bearers: usize,
 }
 
 impl Client {
     /// The client of a new link.
     pub fn new(security: Security) -> Self {
         Self { security, ..Self::default() }
+    }
+
+    /// How many enhanced bearers it has now. With one bearer alone it becomes aware of a new table sooner ([Vol 3] Part G,
+    /// 2.5.2.1).
+    pub fn set_enhanced_bearers(&mut self, count: usize) {
+        self.enhanced_bearers = count;
+    }
+
+    pub(super) fn has_one_bearer(&self) -> bool {
+        self.enhanced_bearers == 0
     }
 
     /// What it has configured, by handle of the CCCD ([Vol 3] Part G, 3.3.3.3).

@@ -6,6 +6,7 @@
 use super::client::Client;
 use super::read::View;
 use super::table::Table;
+use super::write::Prepared;
 use crate::att::pdu::{ErrorRsp, ExchangeMtuRsp, PduKind};
 use crate::att::{AttError, AttOpcode, AttPdu, DEFAULT_MTU, MAX_VALUE_LENGTH};
 use bytes::Bytes;
@@ -30,8 +31,13 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Clone, Debug)]
 pub struct Server {
     pub(super) mtu: u16,
-    receive_mtu: u16,
+    /// The longest PDU we take; `None` where no exchange changes it.
+    receive_mtu: Option<u16>,
     pending: Option<Pending>,
+    /// The queue that it executes, which other bearers add to no more.
+    pub(super) executing: Option<Vec<Prepared>>,
+    /// The client was answered Database Out Of Sync here since the table has changed.
+    pub(super) told: bool,
     /// What the user last gave to be read, for the rest of a long read.
     held: Option<(u16, Bytes)>,
     /// The value whose indication is not confirmed yet.
@@ -131,7 +137,9 @@ impl Server {
     pub fn new(receive_mtu: u16) -> Self {
         Self {
             mtu: DEFAULT_MTU,
-            receive_mtu: receive_mtu.max(DEFAULT_MTU),
+            receive_mtu: Some(receive_mtu.max(DEFAULT_MTU)),
+            executing: None,
+            told: false,
             pending: None,
             held: None,
             unconfirmed: None,
@@ -139,12 +147,17 @@ impl Server {
         }
     }
 
+    /// An enhanced bearer: ATT_MTU follows from its channel, and is not exchanged ([Vol 3] Part G, 4.3.1 and 5.3.1).
+    pub fn enhanced(mtu: u16) -> Self {
+        Self { mtu: mtu.max(DEFAULT_MTU), receive_mtu: None, ..Self::new(mtu) }
+    }
+
     /// ATT_MTU: the longest PDU either side may send.
     pub fn mtu(&self) -> u16 {
         self.mtu
     }
 
-    /// The outcome of an exchange by the client on the same link.
+    /// The outcome of an exchange by the client on the same bearer, or of a channel's reconfiguration.
     pub fn set_mtu(&mut self, mtu: u16) {
         self.mtu = mtu.max(DEFAULT_MTU);
     }
@@ -164,7 +177,7 @@ impl Server {
             }
             PduKind::Request => {
                 let parsed = AttPdu::from_octets(pdu).ok();
-                if let Some(handle) = parsed.and_then(|request| client.out_of_sync(table, &request)) {
+                if let Some(handle) = parsed.and_then(|request| self.out_of_sync(table, client, &request)) {
                     return vec![refusal(pdu, handle, AttError::DatabaseOutOfSync)];
                 }
                 let answers = self.held_for(pdu);
@@ -260,6 +273,7 @@ impl Server {
     /// Nothing of the table before is left: not the question to the user, nor the value of a long read.
     pub(super) fn withdraw(&mut self) -> Vec<Output> {
         self.held = None;
+        self.executing = None;
         let Some(Pending { ask, request, .. }) = self.pending.take() else { return Vec::new() };
         let handle = match ask.want {
             Want::Read { handle } => handle,
@@ -289,10 +303,10 @@ impl Server {
             {
                 Err(invalid)
             }
-            Ok(AttPdu::ExchangeMtuReq(r)) => Ok(self.exchange_mtu(r.client_rx_mtu)),
+            Ok(AttPdu::ExchangeMtuReq(r)) => self.exchange_mtu(r.client_rx_mtu),
             Ok(AttPdu::WriteReq(r)) => client.write_request(table, r, answers),
             Ok(AttPdu::PrepareWriteReq(r)) => client.prepare_write(table, r),
-            Ok(AttPdu::ExecuteWriteReq(r)) => client.execute_write(table, r, answers),
+            Ok(AttPdu::ExecuteWriteReq(r)) => self.execute_write(table, client, r, answers),
             Ok(other) => {
                 let view = View {
                     table,
@@ -308,10 +322,11 @@ impl Server {
     }
 
     /// Both directions take the lesser of the two ([Vol 3] Part F, 3.4.2.2).
-    fn exchange_mtu(&mut self, client_rx_mtu: u16) -> Done {
-        self.set_mtu(client_rx_mtu.min(self.receive_mtu));
-        let response = AttPdu::from(ExchangeMtuRsp { server_rx_mtu: self.receive_mtu }).to_bytes();
-        (response, vec![Output::Mtu(self.mtu)])
+    fn exchange_mtu(&mut self, client_rx_mtu: u16) -> Result<Done, Stop> {
+        let server_rx_mtu = self.receive_mtu.ok_or(Stop::Refuse(0, AttError::RequestNotSupported))?;
+        self.set_mtu(client_rx_mtu.min(server_rx_mtu));
+        let response = AttPdu::from(ExchangeMtuRsp { server_rx_mtu }).to_bytes();
+        Ok((response, vec![Output::Mtu(self.mtu)]))
     }
 }
 

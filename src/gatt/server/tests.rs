@@ -1,5 +1,6 @@
 //! A table with something of everything, and one link to it.
 
+mod bearers;
 mod caching;
 mod client;
 mod hostile;

@@ -2,7 +2,7 @@
 
 use super::access::{Access, Permissions, Security};
 use super::client::Client;
-use super::link::{Answers, Done, Offer, Output, Stop, Want};
+use super::link::{Answers, Done, Offer, Output, Server, Stop, Want};
 use super::table::{Attribute, Table, Value};
 use crate::att::pdu::{
     ExecuteFlags, ExecuteWriteReq, ExecuteWriteRsp, PrepareWriteReq, PrepareWriteRsp, WriteCmd, WriteReq,
@@ -11,6 +11,7 @@ use crate::att::pdu::{
 use crate::att::{AttError, AttPdu};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::mem;
 
 /// What a client may have prepared: parts, and octets of all parts together. At the least ATT_MTU that is more than
 /// four values of 512 octets.
@@ -84,32 +85,6 @@ impl Client {
         Ok((AttPdu::from(echo).to_bytes(), Vec::new()))
     }
 
-    /// All prepared values or none; whatever the outcome, the queue is empty then ([Vol 3] Part F, 3.4.6.3).
-    pub(super) fn execute_write(
-        &mut self,
-        table: &mut Table,
-        request: ExecuteWriteReq,
-        answers: &Answers,
-    ) -> Result<Done, Stop> {
-        let result = match ExecuteFlags(request.flags) {
-            ExecuteFlags::Cancel => Ok(Vec::new()),
-            // [Vol 3] Part F, 3.4.6.3
-            ExecuteFlags::Write if self.prepared_before => {
-                let handle = self.prepared.first().map_or(0, |prepared| prepared.handle);
-                Err(Stop::Refuse(handle, AttError::DatabaseOutOfSync))
-            }
-            ExecuteFlags::Write => {
-                self.assemble(table).and_then(|offers| self.commit(table, offers, answers))
-            }
-            _ => return Err(Stop::Refuse(0, AttError::InvalidPdu)),
-        };
-        if !matches!(result, Err(Stop::Ask(_))) {
-            self.prepared.clear();
-            self.prepared_before = false;
-        }
-        Ok((AttPdu::from(ExecuteWriteRsp {}).to_bytes(), result?))
-    }
-
     /// Stores checked values, once the user has taken those that are his.
     fn commit(
         &mut self,
@@ -173,10 +148,10 @@ impl Client {
     /// Puts the parts of each value together, in the order in which their values were first named. Each part is a write
     /// of its own, in order ([Vol 3] Part F, 3.4.6.1), and a write ends the value ([Vol 3] Part F, 3.4.5.1): so it ends
     /// where its last part ends.
-    fn assemble(&self, table: &Table) -> Result<Vec<Offer>, Stop> {
+    fn assemble(&self, table: &Table, parts: &[Prepared]) -> Result<Vec<Offer>, Stop> {
         let mut order = Vec::new();
         let mut values: BTreeMap<u16, Whole> = BTreeMap::new();
-        for Prepared { handle, offset, part } in &self.prepared {
+        for Prepared { handle, offset, part } in parts {
             let (handle, offset) = (*handle, usize::from(*offset));
             let attribute = table.attribute(handle).ok_or(Stop::Refuse(handle, AttError::InvalidHandle))?;
             let whole = values.entry(handle).or_insert_with(|| {
@@ -205,6 +180,40 @@ impl Client {
             offers.push(Offer { handle, offset, value: whole.value.into() });
         }
         Ok(offers)
+    }
+}
+
+impl Server {
+    /// All prepared values or none; whatever the outcome, the queue is empty then ([Vol 3] Part F, 3.4.6.3). There is
+    /// one for all bearers of a client ([Vol 3] Part F, 3.4.6): while the user is asked, this request keeps it.
+    pub(super) fn execute_write(
+        &mut self,
+        table: &mut Table,
+        client: &mut Client,
+        request: ExecuteWriteReq,
+        answers: &Answers,
+    ) -> Result<Done, Stop> {
+        let flags = ExecuteFlags(request.flags);
+        if !matches!(flags, ExecuteFlags::Cancel | ExecuteFlags::Write) {
+            return Err(Stop::Refuse(0, AttError::InvalidPdu));
+        }
+        let (parts, before) = match self.executing.take() {
+            Some(parts) => (parts, false),
+            None => (mem::take(&mut client.prepared), mem::take(&mut client.prepared_before)),
+        };
+        let result = match flags {
+            ExecuteFlags::Cancel => Ok(Vec::new()),
+            // [Vol 3] Part F, 3.4.6.3
+            _ if before => {
+                let handle = parts.first().map_or(0, |prepared| prepared.handle);
+                Err(Stop::Refuse(handle, AttError::DatabaseOutOfSync))
+            }
+            _ => client.assemble(table, &parts).and_then(|offers| client.commit(table, offers, answers)),
+        };
+        if matches!(result, Err(Stop::Ask(_))) {
+            self.executing = Some(parts);
+        }
+        Ok((AttPdu::from(ExecuteWriteRsp {}).to_bytes(), result?))
     }
 }
 

@@ -6,12 +6,12 @@ use crate::att::AttPdu;
 const SERVICE_CHANGED: u16 = 8;
 const SERVICE_CHANGED_CCCD: u16 = 9;
 const FEATURES: u16 = 11;
-const VALUE: u16 = 0x22;
+pub(super) const VALUE: u16 = 0x22;
 const VALUE_CCCD: u16 = 0x23;
 const OTHER_CCCD: u16 = 0x33;
 
 /// The services that every server has, a service that stays, and one at 0x30 of so many characteristics.
-fn with(characteristics: usize) -> Table {
+pub(super) fn with(characteristics: usize) -> Table {
     let value = || Characteristic::new(LONG).value("v").read(Access::OPEN).write(Access::OPEN);
     let value = || value().write_without_response(Access::OPEN).notify().indicate();
     let mut other = Service::primary(LONG).at(0x30);
@@ -23,7 +23,7 @@ fn with(characteristics: usize) -> Table {
 }
 
 /// A link whose client has these features, and asks for indications of Service Changed.
-fn link(features: u8) -> Link {
+pub(super) fn link(features: u8) -> Link {
     let mut link = Link { table: with(1), ..Link::new() };
     assert_eq!(link.response(pdu(0x12, FEATURES, &[features])), [0x13]);
     link.response(pdu(0x12, SERVICE_CHANGED_CCCD, &[2, 0]));
@@ -34,7 +34,7 @@ fn link(features: u8) -> Link {
 
 impl Link {
     /// Another table takes the place of the one there is.
-    fn replace(&mut self, table: Table) -> Vec<Output> {
+    pub(super) fn replace(&mut self, table: Table) -> Vec<Output> {
         let range = table.changed_since(&self.table).expect("it differs");
         self.table = table;
         self.client.on_table_changed(&self.table, range.clone());
@@ -43,17 +43,17 @@ impl Link {
         outputs
     }
 
-    fn notifies(&self, handle: u16) -> bool {
+    pub(super) fn notifies(&self, handle: u16) -> bool {
         self.client.notifies(&self.table, handle)
     }
 
-    fn read_value(&mut self) -> Vec<u8> {
+    pub(super) fn read_value(&mut self) -> Vec<u8> {
         self.response(pdu(0x0A, VALUE, &[]))
     }
 }
 
-const READ_HASH: [u8; 7] = [0x08, 1, 0, 0xFF, 0xFF, 0x2A, 0x2B];
-const OUT_OF_SYNC: [u8; 5] = [0x01, 0x0A, 0x22, 0, 0x12];
+pub(super) const READ_HASH: [u8; 7] = [0x08, 1, 0, 0xFF, 0xFF, 0x2A, 0x2B];
+pub(super) const OUT_OF_SYNC: [u8; 5] = [0x01, 0x0A, 0x22, 0, 0x12];
 
 fn service_changed(start: u8, end: u8) -> Vec<u8> {
     vec![0x1D, 8, 0, start, 0, end, 0]

@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn prepare(handle: u16, offset: u16, part: &[u8]) -> Vec<u8> {
+pub(super) fn prepare(handle: u16, offset: u16, part: &[u8]) -> Vec<u8> {
     pdu(0x16, handle, &[&offset.to_le_bytes()[..], part].concat())
 }
 
-const EXECUTE: [u8; 2] = [0x18, 1];
-const CANCEL: [u8; 2] = [0x18, 0];
+pub(super) const EXECUTE: [u8; 2] = [0x18, 1];
+pub(super) const CANCEL: [u8; 2] = [0x18, 0];
 
 #[test]
 fn a_stored_value_is_written_and_told() {
@@ -64,7 +64,7 @@ fn commands_are_taken_while_a_request_waits_for_the_user() {
 }
 
 #[test]
-fn prepared_parts_are_one_value_when_they_are_executed() {
+pub(super) fn prepared_parts_are_one_value_when_they_are_executed() {
     let mut link = Link::new();
     for (offset, part) in [(0, &b"first "[..]), (6, b"second "), (13, b"third")] {
         let request = prepare(STORED, offset, part);
