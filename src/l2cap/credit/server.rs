@@ -6,7 +6,13 @@ use std::collections::BTreeMap;
 
 /// The protocols that peers may open channels for, by SPSM; one value serves all links.
 #[derive(Clone, Debug, Default)]
-pub struct Servers(BTreeMap<u16, Server>);
+pub struct Servers(BTreeMap<u16, Offer>);
+
+#[derive(Clone, Copy, Debug)]
+struct Offer {
+    server: Server,
+    enhanced_only: bool,
+}
 
 /// How channels of one SPSM are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,14 +89,26 @@ impl Servers {
     /// # Errors
     /// When the SPSM is none or is taken, or the options are none.
     pub fn listen(&mut self, spsm: u16, server: Server) -> Result<(), ListenError> {
+        self.offer(spsm, Offer { server, enhanced_only: false })
+    }
+
+    /// Offers enhanced channels alone: to a request for another kind the SPSM is not there.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub fn listen_enhanced(&mut self, spsm: u16, server: Server) -> Result<(), ListenError> {
+        self.offer(spsm, Offer { server, enhanced_only: true })
+    }
+
+    fn offer(&mut self, spsm: u16, offer: Offer) -> Result<(), ListenError> {
         if !is_spsm(spsm) {
             return Err(ListenError::InvalidSpsm(spsm));
         }
         if self.0.contains_key(&spsm) {
             return Err(ListenError::Taken(spsm));
         }
-        server.options.check(MIN_SIZE)?;
-        self.0.insert(spsm, server);
+        offer.server.options.check(MIN_SIZE)?;
+        self.0.insert(spsm, offer);
         Ok(())
     }
 
@@ -100,8 +118,14 @@ impl Servers {
     }
 
     /// The server of an SPSM, or why it serves no such link. The numbers mean the same in both variants.
-    pub(super) fn judge(&self, spsm: u16, link: LinkSecurity) -> Result<&Server, CreditConnectionResult> {
-        let server = self.0.get(&spsm).ok_or(CreditConnectionResult::SpsmNotSupported)?;
+    pub(super) fn judge(
+        &self,
+        spsm: u16,
+        enhanced: bool,
+        link: LinkSecurity,
+    ) -> Result<&Server, CreditConnectionResult> {
+        let offer = self.0.get(&spsm).filter(|offer| enhanced || !offer.enhanced_only);
+        let server = &offer.ok_or(CreditConnectionResult::SpsmNotSupported)?.server;
         let (key_size, authenticated) = match server.security {
             RequiredSecurity::None => return Ok(server),
             RequiredSecurity::Encrypted { key_size } => (key_size, false),

@@ -93,7 +93,7 @@ impl CreditChannels {
             credits: request.initial_credits,
         };
         let spsm = request.spsm.0;
-        let accepted = match servers.judge(spsm, security) {
+        let accepted = match servers.judge(spsm, false, security) {
             Err(refusal) => Err(refusal),
             Ok(_) if !remote.has_sizes(MIN_SIZE) => Err(CreditConnectionResult::UnacceptableParameters),
             Ok(server) => self.accept(spsm, server, server.options, &remote, false),
@@ -136,7 +136,7 @@ impl CreditChannels {
             && request.initial_credits > 0;
         let (mut result, mut destinations) = (CreditConnectionsResult::AllSuccessful, Vec::new());
         let mut options = ChannelOptions { mtu: 0, mps: 0, credits: 0 };
-        match servers.judge(spsm, security) {
+        match servers.judge(spsm, true, security) {
             // The numbers of the two variants are the same.
             Err(refusal) => result = CreditConnectionsResult(refusal.0),
             Ok(_) if !valid => result = CreditConnectionsResult::AllRefusedInvalidParameters,
