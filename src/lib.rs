@@ -127,7 +127,9 @@ pub use gap::report::Report;
 pub use gap::scan::{Duplicates, ScanOptions, ScanPhys};
 pub use gatt::{Characteristic, Descriptor, Service, Services};
 pub use hci::{ErrorCode, Phy, Role};
-pub use host::{AdvertisingEnd, ConnectionId, Fault, LinkTiming, ParameterPolicy, Recovery, Rung, Sighting};
+pub use host::{
+    AdvertisingEnd, ConnectionId, Eatt, Fault, LinkTiming, ParameterPolicy, Recovery, Rung, Sighting,
+};
 pub use l2cap::credit::{ChannelOptions, CloseReason, RequiredSecurity, Server as ChannelServer};
 pub use time::Instant;
 

@@ -7,7 +7,7 @@ use crate::capture::{Format, UnknownFormat};
 use crate::driver::{self, Destination, Failure, Message, NoSource, Session, Shared, Source, Tap, Tickets};
 use crate::gap::connect::ConnectOptions;
 use crate::hci::{ControllerInfo, Opcode};
-use crate::host::{Host, HostConfig, Output, ParameterPolicy, Recovery, Request};
+use crate::host::{Eatt, Host, HostConfig, Output, ParameterPolicy, Recovery, Request};
 use crate::replay::ReplayTransport;
 use crate::transports::{AdapterSpec, OpenOptions, Transport, TransportError};
 use crate::{Address, BdAddr, Instant};
@@ -50,6 +50,7 @@ pub struct AdapterBuilder {
     open_options: OpenOptions,
     recovery: Option<Recovery>,
     name: Option<String>,
+    eatt: Eatt,
 }
 
 impl Adapter {
@@ -230,6 +231,14 @@ impl AdapterBuilder {
         self
     }
 
+    /// Whether there are enhanced ATT bearers ([`Peer::open_bearers`](crate::Peer::open_bearers)); by default there are
+    /// none. With [`Eatt::Encrypted`] or [`Eatt::Unencrypted`] peers may open five of them on a link, and the Server
+    /// Supported Features of what is served say so.
+    pub fn eatt(mut self, eatt: Eatt) -> Self {
+        self.eatt = eatt;
+        self
+    }
+
     /// Keeps away from the extended commands even where the controller has them.
     pub fn legacy_only(mut self, legacy_only: bool) -> Self {
         self.legacy_only = legacy_only;
@@ -358,6 +367,7 @@ impl AdapterBuilder {
         let mut config = HostConfig::new(self.seed_octets(&operation)?)
             .legacy_only(self.legacy_only)
             .parameter_policy(self.parameter_policy)
+            .eatt(self.eatt)
             .recovery(self.recovery.unwrap_or(Recovery::Reopen).min(source.limit()));
         if let Some(mtu) = self.mtu {
             config = config.mtu(mtu);
@@ -386,6 +396,7 @@ impl AdapterBuilder {
             tickets: Tickets::default(),
             controller,
             description,
+            eatt: self.eatt,
             ended: end,
             links: up,
             advertising,

@@ -244,7 +244,7 @@ impl Error {
             OpError::ConnectTimeout { after } => {
                 Self::Timeout { operation, cause: "the peer was not heard", after }
             }
-            OpError::AttTimeout { after } => {
+            OpError::AttTimeout { after } | OpError::BearerTimeout { after } => {
                 Self::Timeout { operation, cause: "the peer did not answer", after }
             }
             OpError::Gatt(GattError::Att { handle, code, .. }) => Self::Att { operation, handle, code },
@@ -261,6 +261,7 @@ impl Error {
             | OpError::Invalid(_)
             | OpError::NotSubscribed
             | OpError::NotAsked
+            | OpError::NotEncrypted
             | OpError::SetValue(_)
             | OpError::NotAdvertising
             | OpError::AlreadyConnected

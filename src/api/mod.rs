@@ -4,6 +4,7 @@ mod accepted;
 mod adapter;
 mod advertise;
 mod attribute;
+mod bearers;
 mod channel;
 mod error;
 mod opening;

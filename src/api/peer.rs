@@ -20,8 +20,8 @@ use std::sync::{Arc, Weak};
 /// A link that we made is ended when the last clone, and the last stream made from one, is dropped. One that a central
 /// made ([`Adapter::accepted`]) is the central's to end, or [`disconnect`](Self::disconnect)'s.
 ///
-/// Requests on one link take turns, in the order in which they were made; those of different links do not wait for
-/// each other. Every operation that runs when the link goes down fails with [`Error::Disconnected`] and the reason.
+/// Requests on one link take turns, in the order in which they were made, unless there are more bearers
+/// ([`open_bearers`](Self::open_bearers)); those of different links do not wait for each other. Every operation that runs when the link goes down fails with [`Error::Disconnected`] and the reason.
 ///
 /// A controller that fails takes its links with it: their reason is [`ErrorCode::HardwareFailure`]. It is brought back
 /// ([`AdapterBuilder::recovery`](super::AdapterBuilder::recovery)), its links are not; connect again, or have a

@@ -1,4 +1,4 @@
-//! The fixed ATT bearer of a link ([Vol 3] Part F, 3.2.11 and 3.3): one request at a time with a time limit, and the
+//! An ATT bearer of a link ([Vol 3] Part F, 3.2.11 and 3.3): one request at a time with a time limit, and the
 //! sorting of everything that arrives into what is for our client and what is for our server.
 //!
 //! A response belongs to whoever sent the request, recorded here: a user who stopped waiting changes nothing.
@@ -53,12 +53,17 @@ impl<K> Bearer<K> {
         Self { mtu: DEFAULT_MTU, outstanding: None, ended: false }
     }
 
+    /// A bearer on which nothing may be sent any more.
+    pub(crate) fn ended() -> Self {
+        Self { ended: true, ..Self::new() }
+    }
+
     /// ATT_MTU: the longest PDU either side may send.
     pub(crate) fn mtu(&self) -> u16 {
         self.mtu
     }
 
-    /// The outcome of an exchange, whoever began it.
+    /// The outcome of an exchange, whoever began it, or what follows from the channel.
     pub(crate) fn set_mtu(&mut self, mtu: u16) {
         self.mtu = mtu.max(DEFAULT_MTU);
     }

@@ -22,7 +22,7 @@ use crate::gap::advertise::AdvertiseOptions;
 use crate::gap::advertising_data::AdvertisingDataBuf;
 use crate::gap::scan::ScanOptions;
 use crate::hci::{ControllerInfo, ErrorCode, Role};
-use crate::host::{ConnectionId, ConnectionInfo, Fault, OpError, Output, Request, Rung};
+use crate::host::{ConnectionId, ConnectionInfo, Eatt, Fault, OpError, Output, Request, Rung};
 use crate::transports::TransportError;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -116,6 +116,8 @@ pub(crate) struct Shared {
     /// What is known of the controller.
     pub(crate) controller: ControllerInfo,
     pub(crate) description: String,
+    /// Whether there are enhanced ATT bearers.
+    pub(crate) eatt: Eatt,
     /// Why the task ended, once it has.
     pub(crate) ended: watch::Receiver<Option<Failure>>,
     /// Links that are up.

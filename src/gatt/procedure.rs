@@ -199,6 +199,17 @@ macro_rules! procedures {
     };
 }
 
+impl Running {
+    /// Whether it has to prepare writes at the server, where requests are no longer than `att_mtu`.
+    pub(crate) fn prepares(&self, att_mtu: u16) -> bool {
+        match self {
+            Self::WriteLong(_) => true,
+            Self::Write(write) => write.is_long(att_mtu),
+            _ => false,
+        }
+    }
+}
+
 procedures! {
     /// The ATT_MTU agreed on.
     Mtu(u16): ExchangeMtu;

@@ -58,6 +58,7 @@ impl Host {
                 self.done(op, Ok(Output::Done));
                 Ok(())
             }
+            Request::OpenBearers { connection, count } => self.open_bearers(now, op, connection, count),
             Request::Server(request) => self.begin_serving(now, op, request),
             Request::Channel(request) => self.begin_channel(now, op, request),
             Request::ReadRssi { connection } => {

@@ -331,8 +331,13 @@ impl LinkChannels {
         self.channels.handle_frame(now, frame.clone());
     }
 
+    /// The channels themselves, some of which are bearers of ATT.
+    pub(super) fn credit(&mut self) -> &mut CreditChannels {
+        &mut self.channels
+    }
+
     /// The link is down: whoever waits is told.
-    pub(super) fn close(&mut self, id: ConnectionId, reason: ErrorCode, ready: bool, out: &mut Out<'_>) {
+    pub(super) fn close(&mut self, reason: ErrorCode, out: &mut Out<'_>) {
         let down = OpError::Disconnected { reason };
         let opening = std::mem::take(&mut self.opening).into_iter().map(|opening| opening.op);
         for op in opening.chain(self.reconfiguring.take()) {
@@ -345,44 +350,39 @@ impl LinkChannels {
             out.done(op, Ok(Output::Done));
         }
         self.channels.handle_link_lost();
-        if ready {
-            self.bring_events(id, out);
-        }
     }
 
     /// Brings what the channels tell to whoever waits for it.
-    fn bring_events(&mut self, id: ConnectionId, out: &mut Out<'_>) {
-        while let Some(event) = self.channels.poll_event() {
-            match event {
-                credit::Event::Opened { channel, spsm, by_peer: true, mtu } => {
-                    let channel = OpenedChannel { key: channel, mtu };
-                    out.channel(ChannelEvent::Opened { connection: id, spsm, channel });
-                }
-                credit::Event::Opened { channel, mtu, .. } => {
-                    self.on_answer(channel, Ok(OpenedChannel { key: channel, mtu }), out);
-                }
-                credit::Event::Refused { channel, reason } => self.on_answer(channel, Err(reason), out),
-                credit::Event::Received { channel } => {
-                    out.channel(ChannelEvent::Received { connection: id, channel });
-                }
-                credit::Event::Sent { channel } => {
-                    let sending = self.sending.get_mut(&channel);
-                    if let Some(op) = sending.and_then(|sending| sending.taken.pop_front()) {
-                        out.done(op, Ok(Output::Done));
-                    }
-                    self.fill(channel, out);
-                }
-                credit::Event::PeerReconfigured { channel, mtu } => {
-                    out.channel(ChannelEvent::PeerReconfigured { connection: id, channel, mtu });
-                }
-                credit::Event::Reconfigured { result, .. } => {
-                    if let Some(op) = self.reconfiguring.take() {
-                        let result = result.map(|()| Output::Done);
-                        out.done(op, result.map_err(|failure| ChannelError::from(failure).into()));
-                    }
-                }
-                credit::Event::Closed { channel, reason } => self.on_closed(id, channel, reason, out),
+    pub(super) fn on_event(&mut self, id: ConnectionId, event: credit::Event, out: &mut Out<'_>) {
+        match event {
+            credit::Event::Opened { channel, spsm, by_peer: true, mtu } => {
+                let channel = OpenedChannel { key: channel, mtu };
+                out.channel(ChannelEvent::Opened { connection: id, spsm, channel });
             }
+            credit::Event::Opened { channel, mtu, .. } => {
+                self.on_answer(channel, Ok(OpenedChannel { key: channel, mtu }), out);
+            }
+            credit::Event::Refused { channel, reason } => self.on_answer(channel, Err(reason), out),
+            credit::Event::Received { channel } => {
+                out.channel(ChannelEvent::Received { connection: id, channel });
+            }
+            credit::Event::Sent { channel } => {
+                let sending = self.sending.get_mut(&channel);
+                if let Some(op) = sending.and_then(|sending| sending.taken.pop_front()) {
+                    out.done(op, Ok(Output::Done));
+                }
+                self.fill(channel, out);
+            }
+            credit::Event::PeerReconfigured { channel, mtu } => {
+                out.channel(ChannelEvent::PeerReconfigured { connection: id, channel, mtu });
+            }
+            credit::Event::Reconfigured { result, .. } => {
+                if let Some(op) = self.reconfiguring.take() {
+                    let result = result.map(|()| Output::Done);
+                    out.done(op, result.map_err(|failure| ChannelError::from(failure).into()));
+                }
+            }
+            credit::Event::Closed { channel, reason } => self.on_closed(id, channel, reason, out),
         }
     }
 
@@ -445,15 +445,23 @@ impl Sending {
 impl Link {
     /// Hands on what the channels have to say and to send, while the controller keeps up. A link whose user does not
     /// know of it yet has them wait.
-    pub(super) fn pump_channels(&mut self, out: &mut Out<'_>) {
+    pub(super) fn pump_channels(&mut self, now: Instant, out: &mut Out<'_>) {
         if !self.is_ready() {
             return;
         }
-        self.channels.bring_events(self.id, out);
+        self.bring_channel_events(now, out);
         while out.acl.waiting(self.handle) < WRITE_WINDOW {
             let Some(frame) = self.channels.channels.poll_frame() else { return };
             self.send(frame.channel, &frame.payload, out);
-            self.channels.bring_events(self.id, out);
+            self.bring_channel_events(now, out);
+        }
+    }
+
+    fn bring_channel_events(&mut self, now: Instant, out: &mut Out<'_>) {
+        while let Some(event) = self.channels.credit().poll_event() {
+            if let Some(event) = self.on_channel_event(now, event, out) {
+                self.channels.on_event(self.id, event, out);
+            }
         }
     }
 }

@@ -21,6 +21,20 @@ pub enum ParameterPolicy {
     Within(ConnectionParameters),
 }
 
+/// Whether there are enhanced ATT bearers beside the one that every link has ([Vol 3] Part F, 3.2.11): credit-based
+/// channels on which transactions run side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Eatt {
+    /// None is accepted, and none can be opened.
+    #[default]
+    Off,
+    /// On links that are encrypted, as the specification demands ([Vol 3] Part G, 5.3.2). No link is yet.
+    Encrypted,
+    /// On every link, in the clear as well. The specification forbids that; it is for tests.
+    Unencrypted,
+}
+
 /// How a [`Host`](super::Host) behaves. The same configuration, inputs and times give the same packets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
@@ -34,6 +48,7 @@ pub struct HostConfig {
     pub(super) recovery: Recovery,
     pub(super) name: String,
     pub(super) answer_within: Duration,
+    pub(super) eatt: Eatt,
 }
 
 impl HostConfig {
@@ -50,6 +65,7 @@ impl HostConfig {
             recovery: Recovery::default(),
             name: "baretooth".to_owned(),
             answer_within: Duration::from_secs(10),
+            eatt: Eatt::default(),
         }
     }
 
@@ -105,6 +121,12 @@ impl HostConfig {
         let ends = name.char_indices().map(|(at, character)| at + character.len_utf8());
         let end = ends.take_while(|end| *end <= DEVICE_NAME_LENGTH).last().unwrap_or(0);
         self.name = name.get(..end).unwrap_or_default().to_owned();
+        self
+    }
+
+    /// Whether there are enhanced ATT bearers; by default there are none. Peers may open five of them on a link.
+    pub fn eatt(mut self, eatt: Eatt) -> Self {
+        self.eatt = eatt;
         self
     }
 

@@ -358,7 +358,7 @@ impl Host {
             complete.supervision_timeout,
         );
         let wanted = !matches!(phase, Phase::Unwanted(_));
-        let serving = Serving::new(mtu, self.config.answer_within);
+        let serving = Serving::new(mtu, &self.config);
         self.acl.open(handle);
         self.links.insert(handle, Link::new(id, handle, role, peer, timing, phase, serving));
         if wanted && self.info.as_ref().is_some_and(|info| info.features.data_length()) {

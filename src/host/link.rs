@@ -1,12 +1,13 @@
-//! One link: its frames, its ATT bearer, the procedures that take turns on it, and what waits for it. What its server
-//! does is in `serving`.
+//! One link: its frames, the procedures that take turns on its ATT bearers, and what waits for it. What its server does
+//! is in `serving`.
 
+use super::bearers::{BearerId, Bearers};
 use super::channels::LinkChannels;
 use super::parameters::ParameterWish;
 use super::phase::{Due, Phase, Wait};
 use super::serving::{Queued, Serving};
 use super::{ConnectionId, ConnectionInfo, Event, LinkTiming, OpError, OpId, Output};
-use crate::att::bearer::{Bearer, Received, TRANSACTION_TIMEOUT};
+use crate::att::bearer::{Received, TRANSACTION_TIMEOUT};
 use crate::att::pdu::{HandleValueCfm, WriteCmd};
 use crate::att::{AttOpcode, AttPdu};
 use crate::codec::Rest;
@@ -16,7 +17,7 @@ use crate::gatt::server::Table;
 use crate::hci::acl::AclData;
 use crate::hci::acl_flow::AclFlow;
 use crate::hci::{ConnectionHandle, ErrorCode, ParameterUnits, Role};
-use crate::l2cap::credit::Servers;
+use crate::l2cap::credit::{self, Servers};
 use crate::l2cap::{ChannelId, Dropped, Frame, Reassembly, fragment, signaling};
 use crate::smp::SmpPdu;
 use crate::smp::pdu::{PairingFailed, PairingFailedReason};
@@ -37,8 +38,8 @@ pub(super) const WRITE_WINDOW: usize = 64;
 /// Answers that may wait for the controller; a peer that asks for more without taking them gets none.
 const ANSWER_WINDOW: usize = 256;
 
-/// Indications that a peer may send without waiting for our confirmation, against the specification.
-const MOST_UNCONFIRMED: u8 = 8;
+/// Indications that a peer may send on a bearer without waiting for our confirmation, against the specification.
+const MOST_UNCONFIRMED: usize = 8;
 
 /// CIDs from here on are given to channels as they are opened ([Vol 3] Part A, 2.1).
 const FIRST_DYNAMIC: u16 = 0x0040;
@@ -64,13 +65,13 @@ pub(super) struct Link {
     /// It is being ended, and down by then.
     ends_by: Option<Instant>,
     reassembly: Reassembly,
-    pub(super) bearer: Bearer<OpId>,
-    running: Option<Running>,
+    pub(super) bearers: Bearers,
     waiting: VecDeque<(OpId, Running)>,
     /// Write commands and values for the peer's client, in order.
     queue: VecDeque<(OpId, Queued)>,
     pub(super) serving: Serving,
-    unconfirmed: u8,
+    /// Where indications came that have not reached their readers, the oldest first.
+    unconfirmed: VecDeque<BearerId>,
     confirm_by: Option<Instant>,
     pub(super) channels: LinkChannels,
 }
@@ -105,12 +106,11 @@ impl Link {
             waits: Vec::new(),
             ends_by: None,
             reassembly: Reassembly::default(),
-            bearer: Bearer::new(),
-            running: None,
+            bearers: Bearers::new(serving.receive_mtu),
             waiting: VecDeque::new(),
             queue: VecDeque::new(),
             serving,
-            unconfirmed: 0,
+            unconfirmed: VecDeque::new(),
             confirm_by: None,
             channels: LinkChannels::default(),
         }
@@ -126,14 +126,14 @@ impl Link {
             connection: self.id,
             role: self.role,
             peer: self.peer,
-            mtu: self.bearer.mtu(),
+            mtu: self.bearers.fixed.att.mtu(),
             timing: self.timing,
         }
     }
 
     /// Queues a procedure and starts it when it is its turn.
     pub(super) fn submit(&mut self, now: Instant, op: OpId, procedure: Running, out: &mut Out<'_>) {
-        if self.bearer.has_ended() {
+        if self.bearers.fixed.att.has_ended() {
             return out.done(op, Err(OpError::AttTimeout { after: TRANSACTION_TIMEOUT }));
         }
         self.waiting.push_back((op, procedure));
@@ -149,7 +149,7 @@ impl Link {
         value: &[u8],
         out: &mut Out<'_>,
     ) {
-        let limit = crate::gatt::max_write_without_response(self.bearer.mtu());
+        let limit = crate::gatt::max_write_without_response(self.bearers.fixed.att.mtu());
         if value.len() > limit {
             return out.done(op, Err(OpError::TooLong { length: value.len(), limit }));
         }
@@ -180,14 +180,18 @@ impl Link {
         }
     }
 
-    /// Confirms one indication.
+    /// Confirms one indication, where it came.
     pub(super) fn confirm(&mut self, now: Instant, out: &mut Out<'_>) {
-        if self.unconfirmed == 0 {
-            return;
-        }
-        self.unconfirmed -= 1;
-        self.confirm_by = (self.unconfirmed > 0).then(|| now + CONFIRM_WITHIN);
-        self.send(ChannelId::Attribute, &AttPdu::from(HandleValueCfm {}).to_bytes(), out);
+        let Some(at) = self.unconfirmed.pop_front() else { return };
+        self.confirm_by = (!self.unconfirmed.is_empty()).then(|| now + CONFIRM_WITHIN);
+        self.send_on(now, at, &AttPdu::from(HandleValueCfm {}).to_bytes(), out);
+    }
+
+    /// A bearer is over, and what came on it is confirmed no more.
+    pub(super) fn forget_indications(&mut self, now: Instant, at: BearerId) {
+        self.unconfirmed.retain(|unconfirmed| *unconfirmed != at);
+        let deadline = self.confirm_by.unwrap_or(now + CONFIRM_WITHIN);
+        self.confirm_by = (!self.unconfirmed.is_empty()).then_some(deadline);
     }
 
     /// Gives a request up that was not sent; one that was finishes.
@@ -196,6 +200,10 @@ impl Link {
         self.waiting.retain(|(waiting, _)| *waiting != op);
         self.queue.retain(|(waiting, _)| *waiting != op);
         let waited = self.waiting.len() + self.queue.len() < before;
+        if let Some(unwanted) = self.bearers.cancel(op) {
+            unwanted.into_iter().for_each(|channel| self.channels.credit().close(now, channel));
+            return true;
+        }
         waited || self.serving.cancel(op) || self.channels.cancel(now, op)
     }
 
@@ -228,7 +236,7 @@ impl Link {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let waits = self.waits.iter().map(|(_, _, until)| *until).min();
         let (serving, channels) = (self.serving.deadline(), self.channels.deadline());
-        let ours = [self.bearer.deadline(), self.confirm_by, waits, self.ends_by];
+        let ours = [self.bearers.deadline(), self.confirm_by, waits, self.ends_by];
         ours.into_iter().chain([serving, channels]).flatten().min()
     }
 
@@ -247,13 +255,14 @@ impl Link {
         }
         self.channels.handle_timeout(now);
         self.refuse_late_answers(now, out);
-        if let Some((op, request)) = self.bearer.on_timeout(now) {
+        self.end_late_bearers(now, out);
+        if let Some((op, request)) = self.bearers.fixed.att.on_timeout(now) {
             tracing::warn!(connection = self.id.0, %request, "not answered; giving the link up");
             self.give_up([op], out);
             Due::GiveUp
         } else if let Some(op) = self.serving.on_timeout(now) {
             tracing::warn!(connection = self.id.0, "an indication is not confirmed; giving the link up");
-            let outstanding = self.bearer.close();
+            let outstanding = self.bearers.fixed.att.close();
             self.give_up(op.into_iter().chain(outstanding), out);
             Due::GiveUp
         } else {
@@ -263,7 +272,7 @@ impl Link {
 
     /// A transaction took too long: what waits for others fails with it.
     fn give_up(&mut self, ops: impl IntoIterator<Item = OpId>, out: &mut Out<'_>) {
-        self.running = None;
+        self.bearers.fixed.running = None;
         if let Phase::Settling(_) = self.phase {
             self.phase = Phase::Unwanted(None);
         }
@@ -277,7 +286,7 @@ impl Link {
     /// The link is down: everybody who waits for it is told.
     pub(super) fn close(mut self, reason: ErrorCode, out: &mut Out<'_>) -> Phase {
         let attempt = self.phase.attempt();
-        let outstanding = self.bearer.close().into_iter();
+        let outstanding = self.bearers.close().into_iter();
         let waiting = self.waiting.drain(..).map(|(op, _)| op);
         let queued = self.queue.drain(..).map(|(op, _)| op);
         let indications = self.serving.close();
@@ -292,7 +301,15 @@ impl Link {
                 _ => out.done(op, Err(OpError::Disconnected { reason })),
             }
         }
-        self.channels.close(self.id, reason, matches!(self.phase, Phase::Ready), out);
+        self.channels.close(reason, out);
+        if matches!(self.phase, Phase::Ready) {
+            while let Some(event) = self.channels.credit().poll_event() {
+                // Of a bearer nobody was told.
+                if !matches!(event, credit::Event::Closed { channel, .. } if self.bearers.has(channel)) {
+                    self.channels.on_event(self.id, event, out);
+                }
+            }
+        }
         self.phase
     }
 
@@ -331,7 +348,10 @@ impl Link {
     ) -> Consequence {
         match frame.channel {
             ChannelId::Attribute => {
-                return Consequence { settled: self.on_att(now, &frame.payload, out), parameters: None };
+                return Consequence {
+                    settled: self.on_att(now, BearerId::Fixed, &frame.payload, out),
+                    parameters: None,
+                };
             }
             ChannelId::Signaling if self.on_parameter_answer(&frame.payload, out) => {}
             ChannelId::Signaling if self.channels.handle_signal(now, &frame.payload, out.servers) => {}
@@ -358,12 +378,13 @@ impl Link {
     }
 
     /// Takes an ATT PDU; `true` when it ended the settling of the link.
-    fn on_att(&mut self, now: Instant, octets: &Bytes, out: &mut Out<'_>) -> bool {
+    pub(super) fn on_att(&mut self, now: Instant, at: BearerId, octets: &Bytes, out: &mut Out<'_>) -> bool {
         let pdu = AttPdu::from_octets(octets).ok();
-        match self.bearer.on_pdu(octets, pdu.as_ref()) {
-            Received::Response(op) => return self.on_response(now, op, octets, out),
+        let Some(bearer) = self.bearers.get_mut(at) else { return false };
+        match bearer.att.on_pdu(octets, pdu.as_ref()) {
+            Received::Response(op) => return self.on_response(now, at, op, octets, out),
             Received::Broken(op, request) => {
-                self.running = None;
+                bearer.running = None;
                 let settled = self.finish(op, Err(GattError::malformed(request).into()), out);
                 self.start_next(now, out);
                 return settled;
@@ -394,14 +415,15 @@ impl Link {
                 if let Some(AttPdu::HandleValueInd(ind)) = pdu {
                     self.on_indication(
                         now,
+                        at,
                         ind.attribute_handle.0,
                         octets.slice_ref(ind.attribute_value.0),
                         out,
                     );
                 }
             }
-            Received::Confirm(confirmation) => self.answer(ChannelId::Attribute, &confirmation, out),
-            Received::ForServer => self.serve(now, octets, out),
+            Received::Confirm(confirmation) => self.answer_on(now, at, &confirmation, out),
+            Received::ForServer => self.serve(now, at, octets, out),
             Received::Ignored(why) => {
                 tracing::debug!(connection = self.id.0, opcode = ?octets.first(), why, "ATT PDU ignored");
             }
@@ -409,8 +431,8 @@ impl Link {
         false
     }
 
-    fn on_indication(&mut self, now: Instant, handle: u16, value: Bytes, out: &mut Out<'_>) {
-        if self.unconfirmed >= MOST_UNCONFIRMED {
+    fn on_indication(&mut self, now: Instant, at: BearerId, handle: u16, value: Bytes, out: &mut Out<'_>) {
+        if self.unconfirmed.iter().filter(|unconfirmed| **unconfirmed == at).count() >= MOST_UNCONFIRMED {
             tracing::warn!(
                 connection = self.id.0,
                 handle,
@@ -418,7 +440,7 @@ impl Link {
             );
             return;
         }
-        self.unconfirmed += 1;
+        self.unconfirmed.push_back(at);
         if !self.is_ready() {
             // It has no reader, and the server waits.
             return self.confirm(now, out);
@@ -427,8 +449,16 @@ impl Link {
         out.value(self.id, handle, value, true);
     }
 
-    fn on_response(&mut self, now: Instant, op: OpId, octets: &Bytes, out: &mut Out<'_>) -> bool {
-        let Some(mut running) = self.running.take() else { return false };
+    fn on_response(
+        &mut self,
+        now: Instant,
+        at: BearerId,
+        op: OpId,
+        octets: &Bytes,
+        out: &mut Out<'_>,
+    ) -> bool {
+        let Some(bearer) = self.bearers.get_mut(at) else { return false };
+        let Some(mut running) = bearer.running.take() else { return false };
         let request = AttOpcode(octets.first().map_or(0, |code| code.saturating_sub(1)));
         let step = match Response::new(octets) {
             Ok(response) => running.on_response(response),
@@ -436,13 +466,13 @@ impl Link {
         };
         let settled = match step {
             Ok(Step::Send(pdu)) => {
-                self.running = Some(running);
-                self.request(now, op, &pdu, out);
+                bearer.running = Some(running);
+                self.request(now, at, op, &pdu, out);
                 return false;
             }
             Ok(Step::Done(outcome)) => {
                 if let Outcome::Mtu(mtu) = outcome {
-                    self.serving.server.set_mtu(mtu);
+                    bearer.server.set_mtu(mtu);
                     self.set_mtu(mtu, out);
                 }
                 self.finish(op, Ok(Output::Gatt(outcome)), out)
@@ -463,29 +493,37 @@ impl Link {
         false
     }
 
-    fn start_next(&mut self, now: Instant, out: &mut Out<'_>) {
-        if !self.bearer.is_idle() {
-            return;
-        }
-        if let Some((op, mut procedure)) = self.waiting.pop_front() {
-            tracing::debug!(connection = self.id.0, op = op.0, procedure = procedure.name(), "starts");
-            let pdu = procedure.start(self.bearer.mtu());
-            self.running = Some(procedure);
-            self.request(now, op, &pdu, out);
+    /// Starts what waits, in order, as far as bearers are idle.
+    pub(super) fn start_next(&mut self, now: Instant, out: &mut Out<'_>) {
+        while let Some((op, mut procedure)) = self.waiting.pop_front() {
+            let idle = self.bearers.idle_for(&procedure);
+            let bearer = idle.and_then(|at| Some((at, self.bearers.get_mut(at)?)));
+            let Some((at, bearer)) = bearer else {
+                return self.waiting.push_front((op, procedure));
+            };
+            let name = procedure.name();
+            tracing::debug!(connection = self.id.0, op = op.0, procedure = name, ?at, "starts");
+            let pdu = procedure.start(bearer.att.mtu());
+            bearer.running = Some(procedure);
+            self.request(now, at, op, &pdu, out);
         }
     }
 
-    fn request(&mut self, now: Instant, op: OpId, pdu: &[u8], out: &mut Out<'_>) {
-        self.bearer.on_request(now, op, pdu);
-        self.send(ChannelId::Attribute, pdu, out);
+    fn request(&mut self, now: Instant, at: BearerId, op: OpId, pdu: &Bytes, out: &mut Out<'_>) {
+        if let Some(bearer) = self.bearers.get_mut(at) {
+            bearer.att.on_request(now, op, pdu);
+            self.send_on(now, at, pdu, out);
+        }
     }
 
-    /// The outcome of an exchange, for both sides of the link.
+    /// The outcome of an exchange, for both sides of the link: of its fixed bearer.
     pub(super) fn set_mtu(&mut self, mtu: u16, out: &mut Out<'_>) {
-        let before = self.bearer.mtu();
-        self.bearer.set_mtu(mtu);
-        if self.is_ready() && before != self.bearer.mtu() {
-            out.events.push_back(Event::Mtu { connection: self.id, mtu: self.bearer.mtu() });
+        let att = &mut self.bearers.fixed.att;
+        let before = att.mtu();
+        att.set_mtu(mtu);
+        let mtu = att.mtu();
+        if self.is_ready() && before != mtu {
+            out.events.push_back(Event::Mtu { connection: self.id, mtu });
         }
     }
 

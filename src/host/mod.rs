@@ -5,6 +5,7 @@
 //! the three `poll_*` only hand out what is ready, so there is no order in which they have to be called.
 
 mod advertising;
+mod bearers;
 mod begin;
 mod channels;
 mod config;
@@ -18,9 +19,11 @@ mod recovery;
 mod request;
 mod serving;
 
+pub(crate) use bearers::EATT_IS_OFF;
+
 pub use advertising::AdvertisingEnd;
 pub use channels::{ChannelError, ChannelEvent, ChannelRequest, OpenedChannel};
-pub use config::{HostConfig, ParameterPolicy};
+pub use config::{Eatt, HostConfig, ParameterPolicy};
 pub use event::{Event, Sighting};
 pub use ladder::{Fault, Recovery, Rung};
 pub use request::{ConnectionId, ConnectionInfo, LinkTiming, OpError, OpId, Output, Request};
@@ -165,6 +168,7 @@ impl Host {
             known_extended: BTreeSet::new(),
             config,
         };
+        host.config.eatt.offer(host.config.mtu, &mut host.servers, &mut host.table);
         host.initialize(false);
         host.pump(now);
         host
@@ -373,7 +377,7 @@ impl Host {
         self.poll_advertising();
         let (acl, events) = (&mut self.acl, &mut self.events);
         let out = &mut Out { acl, events, table: &mut self.table, servers: &self.servers };
-        self.links.values_mut().for_each(|link| link.pump_channels(out));
+        self.links.values_mut().for_each(|link| link.pump_channels(now, out));
         while let Some(packet) = self.commands.pump(now) {
             self.transmit.push_back(packet);
         }

@@ -71,7 +71,7 @@ pub enum Request {
         /// What the peer is told; 0x13 is the usual.
         reason: ErrorCode,
     },
-    /// Run a GATT procedure; those of one link take turns.
+    /// Run a GATT procedure; those of one link take turns on its bearers.
     Gatt {
         /// On which link.
         connection: ConnectionId,
@@ -91,6 +91,13 @@ pub enum Request {
     Confirm {
         /// On which link.
         connection: ConnectionId,
+    },
+    /// Open 1 to 5 enhanced ATT bearers ([`Eatt`](super::Eatt)). Ends with [`Output::Bearers`].
+    OpenBearers {
+        /// On which link.
+        connection: ConnectionId,
+        /// How many.
+        count: usize,
     },
     /// Something for the GATT server.
     Server(ServerRequest),
@@ -195,6 +202,8 @@ pub enum Output {
     Channel(OpenedChannel),
     /// Enhanced channels were asked for: what became of each.
     Channels(Vec<Result<OpenedChannel, OpenFailure>>),
+    /// So many enhanced ATT bearers were opened, at least one.
+    Bearers(usize),
     /// dBm; `None` when the controller does not know.
     Rssi(Option<i8>),
     /// The PHYs of sending and receiving.
@@ -286,6 +295,15 @@ pub enum OpError {
     /// The central did not grant the timing that we, as its peripheral, asked for.
     #[error("the central rejected the connection parameters")]
     ParametersRejected,
+    /// The peer answered no ATT request in time on an enhanced bearer; the bearer is given up, and the link stays.
+    #[error("the peer did not answer within {after:?}; the bearer is given up")]
+    BearerTimeout {
+        /// How long it had.
+        after: Duration,
+    },
+    /// Enhanced ATT bearers are for encrypted links.
+    #[error("the link is not encrypted")]
+    NotEncrypted,
     /// No such link.
     #[error("not connected")]
     NotConnected,

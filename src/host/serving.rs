@@ -2,13 +2,14 @@
 //!
 //! The table and the answers are [`gatt::server`](crate::gatt::server)'s; here are the times, and who waits for what.
 
+use super::bearers::{BearerId, LinkBearer};
 use super::link::{Link, Out};
 use super::phase::Phase;
-use super::{ConnectionId, Event, Host, OpError, OpId, Output, Request};
+use super::{ConnectionId, Eatt, Event, Host, HostConfig, OpError, OpId, Output, Request};
 use crate::Instant;
 use crate::att::AttError;
 use crate::att::bearer::TRANSACTION_TIMEOUT;
-use crate::gatt::server::{self, Ask, Client, Indicated, Offer, Security, Server, Table};
+use crate::gatt::server::{self, Ask, Client, Indicated, Offer, Security, Table};
 use crate::l2cap::ChannelId;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -116,11 +117,12 @@ pub(super) enum Queued {
 /// The server's side of a link.
 #[derive(Debug)]
 pub(super) struct Serving {
-    pub(super) server: Server,
-    client: Client,
+    pub(super) client: Client,
+    /// The longest PDU we take.
+    pub(super) receive_mtu: u16,
+    /// Whether channels for EATT are bearers.
+    pub(super) eatt: bool,
     answer_within: Duration,
-    /// The question that the client's request waits for is answered for the user then.
-    answer_by: Option<Instant>,
     /// Indications, each behind the confirmation of the one before.
     indications: VecDeque<(OpId, u16, Bytes)>,
     /// Whose indication is not confirmed yet, unless it is Service Changed, and until when that may be.
@@ -131,14 +133,14 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// `mtu` is the longest PDU we take.
-    pub(super) fn new(mtu: u16, answer_within: Duration) -> Self {
+    /// `receive_mtu` is the longest PDU we take.
+    pub(super) fn new(receive_mtu: u16, config: &HostConfig) -> Self {
         Self {
-            server: Server::new(mtu),
             // There are no keys here yet.
             client: Client::new(Security::default()),
-            answer_within,
-            answer_by: None,
+            receive_mtu,
+            eatt: config.eatt != Eatt::Off,
+            answer_within: config.answer_within,
             indications: VecDeque::new(),
             indicated: None,
             confirmed_by: None,
@@ -159,7 +161,7 @@ impl Serving {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.answer_by, self.confirmed_by].into_iter().flatten().min()
+        self.confirmed_by
     }
 
     /// Whose indication is not confirmed in time.
@@ -221,7 +223,8 @@ impl Host {
         Ok(())
     }
 
-    fn replace_table(&mut self, now: Instant, table: Table) {
+    fn replace_table(&mut self, now: Instant, mut table: Table) {
+        table.set_enhanced_bearers(self.config.eatt != Eatt::Off);
         let before = std::mem::replace(&mut self.table, table);
         let Some(range) = self.table.changed_since(&before) else { return };
         for handle in self.links.keys().copied().collect::<Vec<_>>() {
@@ -233,9 +236,10 @@ impl Host {
 /// A client of the server.
 impl Link {
     /// Takes a PDU of the peer's client.
-    pub(super) fn serve(&mut self, now: Instant, pdu: &[u8], out: &mut Out<'_>) {
-        let outputs = self.serving.server.on_pdu(out.table, &mut self.serving.client, pdu);
-        self.follow(now, outputs, out);
+    pub(super) fn serve(&mut self, now: Instant, at: BearerId, pdu: &[u8], out: &mut Out<'_>) {
+        let Some(bearer) = self.bearers.get_mut(at) else { return };
+        let outputs = bearer.server.on_pdu(out.table, &mut self.serving.client, pdu);
+        self.follow(now, at, outputs, out);
     }
 
     /// The user's answer; `false` when nobody waits for it.
@@ -246,36 +250,38 @@ impl Link {
         answer: Result<Bytes, AttError>,
         out: &mut Out<'_>,
     ) -> bool {
-        if self.serving.server.asking().is_none_or(|ask| ask.id != id) {
-            return false;
-        }
-        let outputs = self.serving.server.on_answer(out.table, &mut self.serving.client, id, answer);
-        self.follow(now, outputs, out);
+        let Some(at) = self.bearers.asking(id) else { return false };
+        let Some(bearer) = self.bearers.get_mut(at) else { return false };
+        let outputs = bearer.server.on_answer(out.table, &mut self.serving.client, id, answer);
+        self.follow(now, at, outputs, out);
         true
     }
 
     /// Answers for a user whose time is up.
     pub(super) fn refuse_late_answers(&mut self, now: Instant, out: &mut Out<'_>) {
-        if self.serving.answer_by.is_some_and(|deadline| deadline <= now) {
+        let due = |bearer: &LinkBearer| bearer.answer_by.is_some_and(|deadline| deadline <= now);
+        let due: Vec<_> = self.bearers.all().filter(|(_, bearer)| due(bearer)).map(|(at, _)| at).collect();
+        for at in due {
             tracing::warn!(connection = self.id.0, "a client's request was not answered in time");
-            self.refuse(now, out);
+            self.refuse(now, at, out);
         }
     }
 
     /// Answers the request that waits for the user, if there is one.
-    fn refuse(&mut self, now: Instant, out: &mut Out<'_>) {
+    fn refuse(&mut self, now: Instant, at: BearerId, out: &mut Out<'_>) {
+        let asking = |link: &Self| Some(link.bearers.get(at)?.server.asking()?.id);
         // Other values may be asked for behind the refusal of one, each once.
-        while let Some(id) = self.serving.server.asking().map(|ask| ask.id) {
+        while let Some(id) = asking(self) {
             self.on_answer(now, id, Err(AttError::UnlikelyError), out);
         }
     }
 
     /// Sends and tells what follows from a PDU or an answer.
-    fn follow(&mut self, now: Instant, outputs: Vec<server::Output>, out: &mut Out<'_>) {
+    fn follow(&mut self, now: Instant, at: BearerId, outputs: Vec<server::Output>, out: &mut Out<'_>) {
         let connection = self.id;
         for output in outputs {
             match output {
-                server::Output::Send(pdu) => self.answer(ChannelId::Attribute, &pdu, out),
+                server::Output::Send(pdu) => self.answer_on(now, at, &pdu, out),
                 server::Output::Ask(ask) => self.tell(ServerEvent::Asked { connection, ask }, out),
                 server::Output::Mtu(mtu) => self.set_mtu(mtu, out),
                 server::Output::Written(offer) => self.tell(ServerEvent::Written { connection, offer }, out),
@@ -295,9 +301,11 @@ impl Link {
             }
         }
         // One request has its time once, however many values it asks for.
-        let asking = self.serving.server.asking().is_some();
-        let deadline = self.serving.answer_by.unwrap_or(now + self.serving.answer_within);
-        self.serving.answer_by = asking.then_some(deadline);
+        if let Some(bearer) = self.bearers.get_mut(at) {
+            let asking = bearer.server.asking().is_some();
+            let deadline = bearer.answer_by.unwrap_or(now + self.serving.answer_within);
+            bearer.answer_by = asking.then_some(deadline);
+        }
         self.note_unconfirmed(now);
     }
 
@@ -315,7 +323,8 @@ impl Link {
     /// Sends values that the client wants.
     pub(super) fn notify(&mut self, op: OpId, values: &[(u16, Bytes)], out: &mut Out<'_>) {
         let values: Vec<_> = values.iter().map(|(handle, value)| (*handle, &value[..])).collect();
-        let pdus = self.serving.server.notify_multiple(out.table, &self.serving.client, &values);
+        let server = &self.bearers.fixed.server;
+        let pdus = server.notify_multiple(out.table, &self.serving.client, &values);
         for pdu in &pdus {
             self.send(ChannelId::Attribute, pdu, out);
         }
@@ -329,9 +338,9 @@ impl Link {
     }
 
     fn indicate_next(&mut self, now: Instant, out: &mut Out<'_>) {
-        while self.serving.server.unconfirmed().is_none() && !self.bearer.has_ended() {
+        while self.bearers.fixed.server.unconfirmed().is_none() && !self.bearers.fixed.att.has_ended() {
             let Some((op, handle, value)) = self.serving.indications.pop_front() else { break };
-            match self.serving.server.indicate(out.table, &self.serving.client, handle, value) {
+            match self.bearers.fixed.server.indicate(out.table, &self.serving.client, handle, value) {
                 Indicated::Send(pdu) => {
                     self.serving.indicated = Some(op);
                     self.send(ChannelId::Attribute, &pdu, out);
@@ -344,7 +353,7 @@ impl Link {
 
     /// Whatever was indicated is to be confirmed in time: a value of the user's, or Service Changed.
     fn note_unconfirmed(&mut self, now: Instant) {
-        let unconfirmed = self.serving.server.unconfirmed().is_some();
+        let unconfirmed = self.bearers.fixed.server.unconfirmed().is_some();
         let deadline = self.serving.confirmed_by.unwrap_or(now + TRANSACTION_TIMEOUT);
         self.serving.confirmed_by = unconfirmed.then_some(deadline);
     }
@@ -358,11 +367,15 @@ impl Link {
         out: &mut Out<'_>,
     ) {
         let configured = self.serving.client.configurations().clone();
-        let Serving { server, client, .. } = &mut self.serving;
-        client.on_table_changed(out.table, range.clone());
-        let mut outputs = server.on_table_changed(out.table, range.clone());
-        outputs.extend(server.indicate_change(out.table, client, range));
-        self.follow(now, outputs, out);
+        self.serving.client.on_table_changed(out.table, range.clone());
+        for at in self.bearers.all().map(|(at, _)| at).collect::<Vec<_>>() {
+            let Some(bearer) = self.bearers.get_mut(at) else { continue };
+            let outputs = bearer.server.on_table_changed(out.table, range.clone());
+            self.follow(now, at, outputs, out);
+        }
+        let server = &mut self.bearers.fixed.server;
+        let outputs = server.indicate_change(out.table, &self.serving.client, range);
+        self.follow(now, BearerId::Fixed, outputs, out);
         let kept = self.serving.client.configurations();
         let ended: Vec<_> = before
             .services()

@@ -3,6 +3,7 @@
 
 mod adapter;
 mod advertise;
+mod bearers;
 mod capture;
 mod connect;
 mod line;

@@ -6,6 +6,7 @@
 mod common;
 
 mod advertising;
+mod bearers;
 mod channels;
 mod connecting;
 mod controllers;

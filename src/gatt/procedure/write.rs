@@ -25,6 +25,11 @@ impl Write {
         check_length(handle, &value)?;
         Ok(Self { handle, value, long: None })
     }
+
+    /// Whether one request does not carry the value.
+    pub(super) fn is_long(&self, att_mtu: u16) -> bool {
+        self.value.len() > usize::from(att_mtu.saturating_sub(3))
+    }
 }
 
 impl Procedure for Write {
@@ -32,7 +37,7 @@ impl Procedure for Write {
     const NAME: &'static str = "write";
 
     fn start(&mut self, att_mtu: u16) -> Bytes {
-        if self.value.len() > usize::from(att_mtu.saturating_sub(3)) {
+        if self.is_long(att_mtu) {
             // The length was checked by `new`, so the long form exists.
             if let Ok(long) = WriteLong::new(self.handle, self.value.clone()) {
                 return self.long.insert(long).start(att_mtu);
