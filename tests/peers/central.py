@@ -17,7 +17,7 @@ from bumble import att, core, hci, l2cap
 from bumble.core import UUID, AdvertisingData
 from bumble.device import Advertisement, Device, DeviceConfiguration, Peer
 from bumble.gatt import GATT_INCLUDE_ATTRIBUTE_TYPE
-from bumble.gatt_client import ServiceProxy
+from bumble.gatt_client import Client, ServiceProxy
 from jsonlines import emit, serve_commands
 from services import PROPERTY_NAMES, full
 from virtual_link import free_closed_channels, host_on
@@ -34,7 +34,7 @@ class Central:
     async def run(self):
         host, port = await host_on(self.options)
         self.device = Device(host=host, config=DeviceConfiguration(
-            name='Central', address=hci.Address(self.options.address), eatt_enabled=False))
+            name='Central', address=hci.Address(self.options.address), eatt_enabled=self.options.eatt))
         free_closed_channels(self.device.l2cap_channel_manager)
         self.device.create_l2cap_server(
             spec=l2cap.LeCreditBasedChannelSpec(psm=ECHO_PSM, mtu=512, mps=64, max_credits=4), handler=self.echo)
@@ -217,6 +217,14 @@ class Central:
         del values[:len(told)]
         return told
 
+    # --- bearers
+
+    async def cmd_bearers(self, handles):
+        """Opens enhanced ATT bearers, and reads one of these on each at once: the values."""
+        clients = await Client.connect_eatt(self.connection, count=len(handles))
+        values = await asyncio.gather(*(client.read_value(handle) for client, handle in zip(clients, handles)))
+        return [bytes(value).hex() for value in values]
+
     # --- channels
 
     async def cmd_channel_echo(self, psm, octets, mtu=2048, mps=1004, credits=10, enhanced=0, seconds=60):
@@ -277,6 +285,7 @@ def main():
     parser.add_argument('--hci', metavar='SPEC', help='join a radio: tcp-client:127.0.0.1:6402')
     parser.add_argument('--legacy-controllers', action='store_true', help='controllers without extended advertising')
     parser.add_argument('--address', default='E0:E1:E2:E3:E4:E5', help='static random address')
+    parser.add_argument('--eatt', action='store_true', help='enhanced ATT bearers to its own table')
     parser.add_argument('--debug', action='store_true')
     options = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.DEBUG if options.debug else logging.CRITICAL)

@@ -2,7 +2,8 @@
 //!
 //! The control characteristic takes, from the air: 01 disconnect · 02 `level` set and notify the battery · 03 indicate ·
 //! 04 `u16 Hz` heart rate · 06 ask for other parameters · 07 serve one service more, or no more · 08 reset the sink ·
-//! 09 open a channel and have it echoed, 0B send on it, see [`channels`] · 0A discover the peer's own table.
+//! 09 open a channel and have it echoed, 0B send on it, see [`channels`] · 0A discover the peer's own table ·
+//! 0C `count` open bearers and read the peer's name on all of them at once.
 //! What it does, it does after it has answered the write.
 
 use crate::table::Zoo;
@@ -11,7 +12,7 @@ use crate::{Options, channels};
 use baretooth::att::AttError;
 use baretooth::gap::advertise::{AdvertiseOptions, ExtendedPdus};
 use baretooth::gap::advertising_data::{AdType, AdvertisingDataBuf, AdvertisingDataBuilder, Flags};
-use baretooth::{Adapter, ConnectionParameters, GattServer, Peer, ReadRequest, Request, Requests};
+use baretooth::{Adapter, ConnectionParameters, Eatt, GattServer, Peer, ReadRequest, Request, Requests};
 use bytes::Bytes;
 use serde_json::json;
 use std::error::Error;
@@ -51,6 +52,10 @@ struct Sink {
 impl Device {
     pub async fn open(options: Options) -> Result<Arc<Self>, Box<dyn Error>> {
         let mut builder = Adapter::builder().name(&options.name).mtu(options.mtu);
+        if options.eatt {
+            // There is no pairing yet.
+            builder = builder.eatt(Eatt::Unencrypted);
+        }
         if let Some(seed) = options.seed {
             builder = builder.seed(seed);
         }
@@ -213,6 +218,7 @@ impl Device {
             [0x08] => self.state().sink = Sink::default(),
             [0x09, ref how @ ..] => channels::be_echoed(peer, how).await?,
             [0x0B, ref how @ ..] => channels::send(peer, how).await?,
+            [0x0C, count] => bearers(peer, count.into()).await?,
             [0x0A] => {
                 let services = peer.discover().await?;
                 tell(
@@ -268,6 +274,22 @@ impl Device {
             sleep_until(due).await;
         }
     }
+}
+
+/// Opens bearers, and reads on all of them at once.
+async fn bearers(peer: &Peer, count: usize) -> Result<(), Box<dyn Error>> {
+    let opened = peer.open_bearers(count).await?;
+    let mut reads = tokio::task::JoinSet::new();
+    for _ in 0..=opened {
+        let peer = peer.clone();
+        reads.spawn(async move { peer.read_by_uuid(baretooth::uuid16(0x2A00)).await });
+    }
+    let mut names = Vec::new();
+    while let Some(read) = reads.join_next().await {
+        names.extend(read??.first().map(|found| String::from_utf8_lossy(&found.value).into_owned()));
+    }
+    tell("bearers", json!({ "opened": opened, "names": names }));
+    Ok(())
 }
 
 fn scan_response() -> Result<AdvertisingDataBuf, Box<dyn Error>> {

@@ -1,5 +1,5 @@
-//! `device ADAPTER [--name NAME] [--mtu OCTETS] [--seed N] [--capture FILE] [--hr-rate HZ] [--extended]`: a peripheral
-//! made of the public API alone, for the centrals of other stacks to judge.
+//! `device ADAPTER [--name NAME] [--mtu OCTETS] [--seed N] [--capture FILE] [--hr-rate HZ] [--extended] [--eatt]`: a
+//! peripheral made of the public API alone, for the centrals of other stacks to judge.
 //!
 //! Standard output has what happens, one JSON object a line; the first, `ready`, has the address and the table. It ends
 //! when standard input does. What it is told from the air it is told by the control characteristic ([`device`]).
@@ -26,6 +26,7 @@ pub struct Options {
     capture: Option<String>,
     heart_rate: f64,
     extended: bool,
+    eatt: bool,
 }
 
 impl Options {
@@ -39,6 +40,7 @@ impl Options {
             capture: None,
             heart_rate: 1.0,
             extended: false,
+            eatt: false,
         };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
@@ -48,6 +50,7 @@ impl Options {
                 "--seed" => options.seed = Some(value()?.parse()?),
                 "--capture" => options.capture = Some(value()?),
                 "--hr-rate" => options.heart_rate = value()?.parse()?,
+                "--eatt" => options.eatt = true,
                 "--extended" => options.extended = true,
                 _ => return Err(format!("what is {word}?").into()),
             }
