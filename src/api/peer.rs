@@ -1,14 +1,18 @@
 //! One device to which there is a link.
 
+mod radio;
+
+pub use radio::RemoteVersion;
+
 use super::{Adapter, Attribute, Error, Notifications, SubscribeOptions};
 use crate::driver::{Failure, LinkState, Message, Shared};
-use crate::gap::connect::{ConnectOptions, ConnectionParameters};
+use crate::gap::connect::ConnectOptions;
 use crate::gatt::procedure::{
     AttributeValue, Discover, Outcome, Procedure, Read, ReadBlob, ReadByUuid, ReadMultiple,
     ReadMultipleVariable, Running, VariableValue, Write,
 };
 use crate::gatt::{CLIENT_CHARACTERISTIC_CONFIGURATION, Characteristic, GattError, Services};
-use crate::hci::{ErrorCode, LeFeatures, Phy, Role};
+use crate::hci::{ErrorCode, Role};
 use crate::host::{ConnectionId, LinkTiming, OpError, Output, Request};
 use crate::{Address, Uuid};
 use bytes::Bytes;
@@ -21,7 +25,8 @@ use std::sync::{Arc, Weak};
 /// made ([`Adapter::accepted`]) is the central's to end, or [`disconnect`](Self::disconnect)'s.
 ///
 /// Requests on one link take turns, in the order in which they were made, unless there are more bearers
-/// ([`open_bearers`](Self::open_bearers)); those of different links do not wait for each other. Every operation that runs when the link goes down fails with [`Error::Disconnected`] and the reason.
+/// ([`open_bearers`](Self::open_bearers)); those of different links do not wait for each other. Every operation that
+/// runs when the link goes down fails with [`Error::Disconnected`] and the reason.
 ///
 /// A controller that fails takes its links with it: their reason is [`ErrorCode::HardwareFailure`]. It is brought back
 /// ([`AdapterBuilder::recovery`](super::AdapterBuilder::recovery)), its links are not; connect again, or have a
@@ -65,17 +70,6 @@ impl Drop for Link {
             self.shared.tell(Message::Release(self.state.connection));
         }
     }
-}
-
-/// What the peer's controller says of itself ([Vol 4] Part E, 7.7.12).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RemoteVersion {
-    /// Version of the link layer, as in the assigned numbers of the core versions.
-    pub version: u8,
-    /// Company that made it.
-    pub company_identifier: u16,
-    /// Their revision.
-    pub subversion: u16,
 }
 
 impl Peer {
@@ -364,104 +358,6 @@ impl Peer {
         Notifications::subscribe(self.clone(), characteristic, options).await
     }
 
-    /// Strength of the link's signal in dBm; `None` when the controller does not know.
-    ///
-    /// # Errors
-    /// [`Error::Controller`] when it refuses.
-    ///
-    /// # Cancel safety
-    /// Cancel safe.
-    pub async fn rssi(&self) -> Result<Option<i8>, Error> {
-        let request = Request::ReadRssi { connection: self.link.state.connection };
-        match self.ask("reading the RSSI", request).await? {
-            Output::Rssi(rssi) => Ok(rssi),
-            _ => Ok(None),
-        }
-    }
-
-    /// The PHYs of sending and of receiving.
-    ///
-    /// # Errors
-    /// [`Error::Controller`] when the controller refuses.
-    ///
-    /// # Cancel safety
-    /// Cancel safe.
-    pub async fn phy(&self) -> Result<(Phy, Phy), Error> {
-        let request = Request::ReadPhy { connection: self.link.state.connection };
-        self.ask("reading the PHY", request).await.map(phys)
-    }
-
-    /// Asks for other PHYs, and returns those of sending and receiving that the controllers agreed on.
-    ///
-    /// # Errors
-    /// [`Error::Controller`] when the controller or the peer refuses, [`Error::Invalid`] for a PHY that is none.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses the result.
-    pub async fn set_phy(&self, tx: Phy, rx: Phy) -> Result<(Phy, Phy), Error> {
-        let mask = |phy| match phy {
-            Phy::Le1M => Ok(1),
-            Phy::Le2M => Ok(2),
-            Phy::LeCoded => Ok(4),
-            other => Err(Error::Invalid {
-                operation: "setting the PHY".to_owned(),
-                cause: format!("{other} is none"),
-            }),
-        };
-        let request =
-            Request::SetPhy { connection: self.link.state.connection, tx: mask(tx)?, rx: mask(rx)? };
-        self.ask("setting the PHY", request).await.map(phys)
-    }
-
-    /// Asks for other timing, and returns what the controllers agreed on. As a peripheral we ask the central for it.
-    ///
-    /// # Errors
-    /// [`Error::Controller`] when the controller or the peer refuses, [`Error::Invalid`] for parameters that the
-    /// specification does not allow.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses the result.
-    pub async fn update_parameters(&self, parameters: ConnectionParameters) -> Result<LinkTiming, Error> {
-        let request = Request::UpdateParameters { connection: self.link.state.connection, parameters };
-        match self.ask("updating the connection parameters", request).await? {
-            Output::Timing(timing) => Ok(timing),
-            _ => Ok(self.timing()),
-        }
-    }
-
-    /// What the peer's controller says of itself.
-    ///
-    /// # Errors
-    /// [`Error::Controller`] when the controller refuses.
-    ///
-    /// # Cancel safety
-    /// Cancel safe.
-    pub async fn remote_version(&self) -> Result<RemoteVersion, Error> {
-        const OPERATION: &str = "reading the peer's version";
-        let request = Request::ReadRemoteVersion { connection: self.link.state.connection };
-        match self.ask(OPERATION, request).await? {
-            Output::RemoteVersion { version, company_identifier, subversion } => {
-                Ok(RemoteVersion { version, company_identifier, subversion })
-            }
-            _ => Err(Error::of(OPERATION, Failure::Closed)),
-        }
-    }
-
-    /// Features of the peer's controller.
-    ///
-    /// # Errors
-    /// [`Error::Controller`] when the controller refuses.
-    ///
-    /// # Cancel safety
-    /// Cancel safe.
-    pub async fn remote_features(&self) -> Result<LeFeatures, Error> {
-        let request = Request::ReadRemoteFeatures { connection: self.link.state.connection };
-        match self.ask("reading the peer's features", request).await? {
-            Output::RemoteFeatures(features) => Ok(features),
-            _ => Ok(LeFeatures::default()),
-        }
-    }
-
     async fn ask(&self, operation: &str, request: Request) -> Result<Output, Error> {
         self.link.shared.submit(request).await.map_err(|failure| self.error(operation.to_owned(), failure))
     }
@@ -508,13 +404,6 @@ impl Peer {
 
     pub(super) fn state(&self) -> &LinkState {
         &self.link.state
-    }
-}
-
-fn phys(output: Output) -> (Phy, Phy) {
-    match output {
-        Output::Phy { tx, rx } => (tx, rx),
-        _ => (Phy::None, Phy::None),
     }
 }
 
