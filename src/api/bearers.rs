@@ -13,6 +13,10 @@ impl Peer {
     /// opened it. Long writes, writes without response, notifications and indications stay on the bearer that every link
     /// has. A bearer that the peer ends, or on which it does not answer in time, fails what runs on it and nothing else.
     ///
+    /// Both sides may ask at once. A peripheral that is refused for lack of resources while its central asks as well has to
+    /// wait before it asks again: 100 ms, or 2 × (latency + 1) × interval if that is longer ([Vol 3] Part G, 5.4). Nothing
+    /// is asked again by itself.
+    ///
     /// The peer is told first that we support them, if it has Client Supported Features ([Vol 3] Part G, 7.2).
     ///
     /// # Errors
