@@ -5,7 +5,8 @@
 //! link's queue of packets is short, so that the peer's credits and the controller's buffers hold the sender back, and
 //! ATT is not kept waiting behind a whole channel.
 
-use super::link::{Link, Out, WRITE_WINDOW};
+use super::link::{Link, Out};
+use super::queue::WRITE_WINDOW;
 use super::{ConnectionId, Event, Host, OpError, OpId, Output};
 use crate::Instant;
 use crate::hci::ErrorCode;

@@ -5,12 +5,12 @@ use super::bearers::{BearerId, Bearers};
 use super::channels::LinkChannels;
 use super::parameters::ParameterWish;
 use super::phase::{Due, Phase, Wait};
-use super::serving::{Queued, Serving};
+use super::queue::Queued;
+use super::serving::Serving;
 use super::{ConnectionId, ConnectionInfo, Event, LinkTiming, OpError, OpId, Output};
 use crate::att::bearer::{Received, TRANSACTION_TIMEOUT};
-use crate::att::pdu::{HandleValueCfm, WriteCmd};
+use crate::att::pdu::HandleValueCfm;
 use crate::att::{AttOpcode, AttPdu};
-use crate::codec::Rest;
 use crate::gatt::GattError;
 use crate::gatt::procedure::{Outcome, Response, Running, Step};
 use crate::gatt::server::Table;
@@ -30,10 +30,6 @@ use std::time::Duration;
 /// How long an indication may wait for its reader before it is confirmed all the same: well inside the 30 s that
 /// the server waits.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
-
-/// Packets that may wait for the controller before write commands wait with the user instead, and frames with their
-/// channels.
-pub(super) const WRITE_WINDOW: usize = 64;
 
 /// Answers that may wait for the controller; a peer that asks for more without taking them gets none.
 const ANSWER_WINDOW: usize = 256;
@@ -68,7 +64,7 @@ pub(super) struct Link {
     pub(super) bearers: Bearers,
     waiting: VecDeque<(OpId, Running)>,
     /// Write commands and values for the peer's client, in order.
-    queue: VecDeque<(OpId, Queued)>,
+    pub(super) queue: VecDeque<(OpId, Queued)>,
     pub(super) serving: Serving,
     /// Where indications came that have not reached their readers, the oldest first.
     unconfirmed: VecDeque<BearerId>,
@@ -138,46 +134,6 @@ impl Link {
         }
         self.waiting.push_back((op, procedure));
         self.start_next(now, out);
-    }
-
-    /// Queues a write command.
-    pub(super) fn write_command(
-        &mut self,
-        now: Instant,
-        op: OpId,
-        handle: u16,
-        value: &[u8],
-        out: &mut Out<'_>,
-    ) {
-        let limit = crate::gatt::max_write_without_response(self.bearers.fixed.att.mtu());
-        if value.len() > limit {
-            return out.done(op, Err(OpError::TooLong { length: value.len(), limit }));
-        }
-        let pdu = AttPdu::from(WriteCmd { attribute_handle: handle.into(), attribute_value: Rest(value) });
-        self.queue(now, op, Queued::WriteCommand(pdu.to_bytes()), out);
-    }
-
-    /// Queues what is sent without being asked for.
-    pub(super) fn queue(&mut self, now: Instant, op: OpId, queued: Queued, out: &mut Out<'_>) {
-        self.queue.push_back((op, queued));
-        self.send_queued(now, out);
-    }
-
-    /// Hands the queue on while the controller keeps up.
-    pub(super) fn send_queued(&mut self, now: Instant, out: &mut Out<'_>) {
-        while out.acl.waiting(self.handle) < WRITE_WINDOW {
-            match self.queue.pop_front() {
-                None => return,
-                Some((op, Queued::WriteCommand(pdu))) => {
-                    self.send(ChannelId::Attribute, &pdu, out);
-                    out.done(op, Ok(Output::Done));
-                }
-                Some((op, Queued::Notify(values))) => self.notify(op, &values, out),
-                Some((op, Queued::Indicate(handle, value))) => {
-                    self.indicate(now, op, handle, value, out);
-                }
-            }
-        }
     }
 
     /// Confirms one indication, where it came.

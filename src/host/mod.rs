@@ -15,6 +15,7 @@ mod ladder;
 mod link;
 mod parameters;
 mod phase;
+mod queue;
 mod recovery;
 mod request;
 mod serving;

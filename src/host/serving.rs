@@ -5,6 +5,7 @@
 use super::bearers::{BearerId, LinkBearer};
 use super::link::{Link, Out};
 use super::phase::Phase;
+use super::queue::Queued;
 use super::{ConnectionId, Eatt, Event, Host, HostConfig, OpError, OpId, Output, Request};
 use crate::Instant;
 use crate::att::AttError;
@@ -103,15 +104,6 @@ pub enum ServerEvent {
         /// Bit 0: notifications, bit 1: indications.
         configuration: u16,
     },
-}
-
-/// What a link sends without being asked for, in order and while the controller keeps up.
-#[derive(Debug)]
-pub(super) enum Queued {
-    WriteCommand(Bytes),
-    /// By handle of the value; whether the client wants it is seen when it is sent.
-    Notify(Vec<(u16, Bytes)>),
-    Indicate(u16, Bytes),
 }
 
 /// The server's side of a link.
