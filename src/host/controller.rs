@@ -32,14 +32,12 @@ impl Host {
             crate::hci::Event::CommandComplete(e) => {
                 let parameters = e.return_parameters.0;
                 if let Some(owner) = self.commands.on_answer(e.command_opcode, e.num_hci_command_packets) {
-                    self.note_answer(&owner, e.command_opcode, parameters.first().copied());
-                    self.on_answer(now, owner, e.command_opcode, Some(parameters));
+                    self.take_answer(now, owner, e.command_opcode, parameters);
                 }
             }
             crate::hci::Event::CommandStatus(e) => {
                 if let Some(owner) = self.commands.on_answer(e.command_opcode, e.num_hci_command_packets) {
-                    self.note_answer(&owner, e.command_opcode, Some(e.status.0));
-                    self.on_answer(now, owner, e.command_opcode, Some(&[e.status.0]));
+                    self.take_answer(now, owner, e.command_opcode, &[e.status.0]);
                 }
             }
             crate::hci::Event::NumberOfCompletedPackets(e) => {
@@ -168,6 +166,12 @@ impl Host {
     }
 
     /// The answer to a command, or `None` when there was none in time.
+    fn take_answer(&mut self, now: Instant, owner: Owner, opcode: Opcode, parameters: &[u8]) {
+        if let Some(owner) = self.judge_answer(now, owner, opcode, parameters.first().copied()) {
+            self.on_answer(now, owner, opcode, Some(parameters));
+        }
+    }
+
     pub(super) fn on_answer(&mut self, now: Instant, owner: Owner, opcode: Opcode, answer: Option<&[u8]>) {
         let status = answer.and_then(|octets| octets.first()).map(|&status| ErrorCode(status));
         match owner {

@@ -49,6 +49,13 @@ pub enum Fault {
         /// How long it had.
         after: Duration,
     },
+    /// It seemed not to know an extended command, and refuses the legacy ones as only one that knows it does
+    /// ([Vol 4] Part E, 3.1.1): an answer was lost or damaged.
+    #[error("the controller did not make sense of {command}, and takes nothing in its place")]
+    Contradictory {
+        /// The extended command.
+        command: Opcode,
+    },
     /// It reported a fault of its own ([Vol 4] Part E, 7.7.16).
     #[error("the controller reported hardware error 0x{0:02X}")]
     Hardware(u8),
@@ -64,7 +71,7 @@ impl Fault {
     /// The command that was not answered, or refused.
     pub fn command(&self) -> Option<Opcode> {
         match self {
-            Self::Silent { command, .. } => Some(*command),
+            Self::Silent { command, .. } | Self::Contradictory { command } => Some(*command),
             Self::Init(InitError::Silent(command) | InitError::Short(command)) => Some(*command),
             Self::Init(InitError::Refused { command, .. }) => Some(*command),
             _ => None,

@@ -89,6 +89,8 @@ pub struct Host {
     unanswered: usize,
     /// Extended commands that the controller has answered: its silence to one of them is no sign of not having it.
     known_extended: BTreeSet<Opcode>,
+    /// The extended command for whose sake the legacy ones are used since the last reset.
+    spared: Option<Opcode>,
 }
 
 /// Whether the controller can be worked with.
@@ -167,6 +169,7 @@ impl Host {
             ladder: Ladder::new(config.recovery),
             unanswered: 0,
             known_extended: BTreeSet::new(),
+            spared: None,
             config,
         };
         host.config.eatt.offer(host.config.mtu, &mut host.servers, &mut host.table);
@@ -325,6 +328,7 @@ impl Host {
 
     fn initialize(&mut self, again: bool) {
         let mut initialization = Initialization::new(self.random_address, self.config.legacy_only);
+        self.spared = None;
         self.commands.push(Owner::Init, initialization.start());
         self.state = State::Initializing { initialization, again };
     }

@@ -49,14 +49,17 @@ impl Host {
         }
     }
 
-    /// Notes what an answer says of the controller.
-    pub(super) fn note_answer(&mut self, owner: &Owner, opcode: Opcode, status: Option<u8>) {
+    fn note_answer(&mut self, owner: &Owner, opcode: Opcode, status: Option<u8>) {
         self.unanswered = 0;
         if !matches!(owner, Owner::Init) {
             self.ladder.on_answered();
         }
-        if EXTENDED.contains(&opcode) && status == Some(ErrorCode::Success.0) {
-            self.known_extended.insert(opcode);
+        match status {
+            _ if !EXTENDED.contains(&opcode) => {}
+            Some(0) => _ = self.known_extended.insert(opcode),
+            // Taken for a controller that does not have it.
+            None | Some(0x01) => self.spared = self.spared.or(Some(opcode)),
+            Some(_) => {}
         }
     }
 
@@ -68,7 +71,9 @@ impl Host {
             Owner::Init => true,
             // A controller that has never answered such a command may not have it; there is a legacy form.
             Owner::Scan | Owner::Connect | Owner::Advertise if EXTENDED.contains(&opcode) => {
-                !self.known_extended.contains(&opcode)
+                let known = self.known_extended.contains(&opcode);
+                self.spared = self.spared.or((!known).then_some(opcode));
+                !known
             }
             Owner::Housekeeping if opcode == Disconnect::OPCODE => false,
             // A user may send what no controller answers, and the host what it can do without. But not twice.
@@ -77,6 +82,37 @@ impl Host {
                 self.unanswered < 2
             }
             Owner::Scan | Owner::Connect | Owner::Advertise | Owner::Link(..) => false,
+        }
+    }
+
+    /// Whether a legacy command is refused because the controller has the extended ones, which it seemed not to have: it
+    /// takes either the ones or the others until it is reset ([Vol 4] Part E, 3.1.1), so that nothing works any more.
+    fn contradicts_itself(&self, owner: &Owner, opcode: Opcode, status: Option<u8>) -> bool {
+        let has_other_reasons = match owner {
+            Owner::Scan => self.connector.is_initiating(),
+            Owner::Connect => self.scanner.is_scanning(),
+            Owner::Advertise => false,
+            _ => true,
+        };
+        let disallowed = status == Some(ErrorCode::CommandDisallowed.0) && !EXTENDED.contains(&opcode);
+        disallowed && !has_other_reasons
+    }
+
+    /// Notes what an answer says of the controller. Gives the owner back unless the controller has failed by it.
+    pub(super) fn judge_answer(
+        &mut self,
+        now: Instant,
+        owner: Owner,
+        opcode: Opcode,
+        status: Option<u8>,
+    ) -> Option<Owner> {
+        self.note_answer(&owner, opcode, status);
+        match self.spared {
+            Some(command) if self.contradicts_itself(&owner, opcode, status) => {
+                self.on_fault(now, Fault::Contradictory { command }, Some(owner));
+                None
+            }
+            _ => Some(owner),
         }
     }
 
