@@ -1,15 +1,13 @@
-//! A controller whose packets to the host are lost, repeated, cut short, damaged and out of order: nothing panics,
-//! every request ends in bounded time, and the host never runs away.
+//! Our host as the central.
 
-mod common;
-
+use crate::common::*;
+use crate::{kind, plan};
 use baretooth::gap::connect::ConnectOptions;
 use baretooth::gap::scan::ScanOptions;
 use baretooth::gatt::procedure::{Delivery, Discover, Read, Subscribe, WriteLong};
 use baretooth::hci::ErrorCode;
 use baretooth::host::{ConnectionId, Event, OpId, Output, Request};
 use baretooth::sim::{ControllerOptions, FaultPlan, demo};
-use common::*;
 
 /// The longest of all time-outs, one after the other: a connect with its cancellation, an exchange of the MTU that is
 /// never answered, an end that is never told.
@@ -17,24 +15,6 @@ const BOUND: u64 = 20 + 2 + 30 + 34;
 
 /// More commands than this in a session would mean that one is sent over and over.
 const MOST_COMMANDS: usize = 400;
-
-/// A kind of fault, by the seed; 1 to 30 of 1000 packets meet it.
-fn plan(seed: u64) -> FaultPlan {
-    let rate = u16::try_from(1 + seed * 7 % 30).expect("a small number");
-    let mut plan = FaultPlan { seed, ..FaultPlan::default() };
-    match seed % 6 {
-        0 => plan.drop = rate,
-        1 => plan.duplicate = rate,
-        2 => plan.truncate = rate,
-        3 => plan.corrupt = rate,
-        4 => plan.reorder = rate,
-        _ => {
-            plan =
-                FaultPlan { seed, drop: rate, duplicate: rate, truncate: rate, corrupt: rate, reorder: rate }
-        }
-    }
-    plan
-}
 
 /// Everything a user does, with requests of all kinds under way at once.
 fn session(seed: u64, plan: FaultPlan, from_the_first_packet: bool) -> Pair {
@@ -77,10 +57,6 @@ fn session(seed: u64, plan: FaultPlan, from_the_first_packet: bool) -> Pair {
     }
     assert!(pair.commands < MOST_COMMANDS, "{} commands", pair.commands);
     pair
-}
-
-fn kind(seed: u64) -> ControllerOptions {
-    if seed.is_multiple_of(4) { ControllerOptions::legacy() } else { ControllerOptions::default() }
 }
 
 fn links(pair: &Pair) -> Vec<ConnectionId> {
