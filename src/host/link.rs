@@ -3,13 +3,13 @@
 
 use super::bearers::{BearerId, Bearers};
 use super::channels::LinkChannels;
+use super::indications::Indications;
 use super::parameters::ParameterWish;
 use super::phase::{Due, Phase, Wait};
 use super::queue::Queued;
 use super::serving::Serving;
 use super::{ConnectionId, ConnectionInfo, Event, LinkTiming, OpError, OpId, Output};
 use crate::att::bearer::{Received, TRANSACTION_TIMEOUT};
-use crate::att::pdu::HandleValueCfm;
 use crate::att::{AttOpcode, AttPdu};
 use crate::gatt::GattError;
 use crate::gatt::procedure::{Outcome, Response, Running, Step};
@@ -27,15 +27,8 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long an indication may wait for its reader before it is confirmed all the same: well inside the 30 s that
-/// the server waits.
-const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
-
 /// Answers that may wait for the controller; a peer that asks for more without taking them gets none.
 const ANSWER_WINDOW: usize = 256;
-
-/// Indications that a peer may send on a bearer without waiting for our confirmation, against the specification.
-const MOST_UNCONFIRMED: usize = 8;
 
 /// CIDs from here on are given to channels as they are opened ([Vol 3] Part A, 2.1).
 const FIRST_DYNAMIC: u16 = 0x0040;
@@ -66,9 +59,7 @@ pub(super) struct Link {
     /// Write commands and values for the peer's client, in order.
     pub(super) queue: VecDeque<(OpId, Queued)>,
     pub(super) serving: Serving,
-    /// Where indications came that have not reached their readers, the oldest first.
-    unconfirmed: VecDeque<BearerId>,
-    confirm_by: Option<Instant>,
+    pub(super) indications: Indications,
     pub(super) channels: LinkChannels,
 }
 
@@ -106,8 +97,7 @@ impl Link {
             waiting: VecDeque::new(),
             queue: VecDeque::new(),
             serving,
-            unconfirmed: VecDeque::new(),
-            confirm_by: None,
+            indications: Indications::default(),
             channels: LinkChannels::default(),
         }
     }
@@ -134,20 +124,6 @@ impl Link {
         }
         self.waiting.push_back((op, procedure));
         self.start_next(now, out);
-    }
-
-    /// Confirms one indication, where it came.
-    pub(super) fn confirm(&mut self, now: Instant, out: &mut Out<'_>) {
-        let Some(at) = self.unconfirmed.pop_front() else { return };
-        self.confirm_by = (!self.unconfirmed.is_empty()).then(|| now + CONFIRM_WITHIN);
-        self.send_on(now, at, &AttPdu::from(HandleValueCfm {}).to_bytes(), out);
-    }
-
-    /// A bearer is over, and what came on it is confirmed no more.
-    pub(super) fn forget_indications(&mut self, now: Instant, at: BearerId) {
-        self.unconfirmed.retain(|unconfirmed| *unconfirmed != at);
-        let deadline = self.confirm_by.unwrap_or(now + CONFIRM_WITHIN);
-        self.confirm_by = (!self.unconfirmed.is_empty()).then_some(deadline);
     }
 
     /// Gives a request up that was not sent; one that was finishes.
@@ -192,7 +168,7 @@ impl Link {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let waits = self.waits.iter().map(|(_, _, until)| *until).min();
         let (serving, channels) = (self.serving.deadline(), self.channels.deadline());
-        let ours = [self.bearers.deadline(), self.confirm_by, waits, self.ends_by];
+        let ours = [self.bearers.deadline(), self.indications.confirm_by, waits, self.ends_by];
         ours.into_iter().chain([serving, channels]).flatten().min()
     }
 
@@ -205,7 +181,7 @@ impl Link {
             let silent = OpError::ControllerSilent { command: wait.opcode(), after: PROCEDURE_LIMIT };
             out.done(op, Err(silent));
         }
-        if self.confirm_by.is_some_and(|deadline| deadline <= now) {
+        if self.indications.confirm_by.is_some_and(|deadline| deadline <= now) {
             tracing::warn!(connection = self.id.0, "indication confirmed unread: its reader is too slow");
             self.confirm(now, out);
         }
@@ -387,24 +363,6 @@ impl Link {
         false
     }
 
-    fn on_indication(&mut self, now: Instant, at: BearerId, handle: u16, value: Bytes, out: &mut Out<'_>) {
-        if self.unconfirmed.iter().filter(|unconfirmed| **unconfirmed == at).count() >= MOST_UNCONFIRMED {
-            tracing::warn!(
-                connection = self.id.0,
-                handle,
-                "indication dropped: the peer does not wait for confirmations"
-            );
-            return;
-        }
-        self.unconfirmed.push_back(at);
-        if !self.is_ready() {
-            // It has no reader, and the server waits.
-            return self.confirm(now, out);
-        }
-        self.confirm_by.get_or_insert(now + CONFIRM_WITHIN);
-        out.value(self.id, handle, value, true);
-    }
-
     fn on_response(
         &mut self,
         now: Instant,
@@ -511,7 +469,7 @@ impl Out<'_> {
         self.events.push_back(Event::OpDone { op, result });
     }
 
-    fn value(&mut self, connection: ConnectionId, handle: u16, value: Bytes, indication: bool) {
+    pub(super) fn value(&mut self, connection: ConnectionId, handle: u16, value: Bytes, indication: bool) {
         self.events.push_back(Event::Value { connection, handle, value, indication });
     }
 }

@@ -11,6 +11,7 @@ mod channels;
 mod config;
 mod controller;
 mod event;
+mod indications;
 mod ladder;
 mod link;
 mod parameters;

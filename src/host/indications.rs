@@ -1,0 +1,69 @@
+//! Indications of the peer: each is confirmed when it has reached its reader, on the bearer that it came on.
+
+use super::bearers::BearerId;
+use super::link::{Link, Out};
+use crate::Instant;
+use crate::att::AttPdu;
+use crate::att::pdu::HandleValueCfm;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long an indication may wait for its reader before it is confirmed all the same: well inside the 30 s that
+/// the server waits.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
+
+/// Indications that a peer may send on a bearer without waiting for our confirmation, against the specification.
+const MOST_UNCONFIRMED: usize = 8;
+
+#[derive(Debug, Default)]
+pub(super) struct Indications {
+    /// Where indications came that have not reached their readers, the oldest first.
+    unconfirmed: VecDeque<BearerId>,
+    pub(super) confirm_by: Option<Instant>,
+}
+
+impl Link {
+    /// Confirms one indication, where it came.
+    pub(super) fn confirm(&mut self, now: Instant, out: &mut Out<'_>) {
+        let Some(at) = self.indications.unconfirmed.pop_front() else { return };
+        self.indications.confirm_by =
+            (!self.indications.unconfirmed.is_empty()).then(|| now + CONFIRM_WITHIN);
+        self.send_on(now, at, &AttPdu::from(HandleValueCfm {}).to_bytes(), out);
+    }
+
+    /// A bearer is over, and what came on it is confirmed no more.
+    pub(super) fn forget_indications(&mut self, now: Instant, at: BearerId) {
+        self.indications.unconfirmed.retain(|unconfirmed| *unconfirmed != at);
+        let deadline = self.indications.confirm_by.unwrap_or(now + CONFIRM_WITHIN);
+        self.indications.confirm_by = (!self.indications.unconfirmed.is_empty()).then_some(deadline);
+    }
+
+    /// A value that waits for one confirmation.
+    pub(super) fn on_indication(
+        &mut self,
+        now: Instant,
+        at: BearerId,
+        handle: u16,
+        value: Bytes,
+        out: &mut Out<'_>,
+    ) {
+        if self.indications.unconfirmed.iter().filter(|unconfirmed| **unconfirmed == at).count()
+            >= MOST_UNCONFIRMED
+        {
+            tracing::warn!(
+                connection = self.id.0,
+                handle,
+                "indication dropped: the peer does not wait for confirmations"
+            );
+            return;
+        }
+        self.indications.unconfirmed.push_back(at);
+        if !self.is_ready() {
+            // It has no reader, and the server waits.
+            return self.confirm(now, out);
+        }
+        self.indications.confirm_by.get_or_insert(now + CONFIRM_WITHIN);
+        out.value(self.id, handle, value, true);
+    }
+}
