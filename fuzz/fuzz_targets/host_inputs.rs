@@ -7,12 +7,21 @@
 
 use arbitrary::Arbitrary;
 use baretooth::Instant;
+use baretooth::att::AttError;
+use baretooth::gap::advertise::{AdvertiseMode, AdvertiseOptions, ExtendedPdus};
+use baretooth::gap::advertising_data::{AdType, AdvertisingDataBuf, AdvertisingDataBuilder};
 use baretooth::gap::connect::{ConnectOptions, ConnectionParameters};
 use baretooth::gap::scan::{Duplicates, ScanOptions, ScanPhys};
+use baretooth::gatt::server::{Access, Characteristic, Service, Table};
 use baretooth::hci::{ConnectionHandle, ErrorCode, LeEvent, Opcode};
-use baretooth::host::{ConnectionId, Event, Host, HostConfig, OpId, Request};
+use baretooth::host::{
+    ChannelEvent, ChannelRequest, ConnectionId, Event, Host, HostConfig, OpId, Output, Request, ServerEvent,
+    ServerRequest,
+};
+use baretooth::l2cap::credit::{ChannelKey, ChannelOptions, Server};
 use baretooth::l2cap::{ChannelId, fragment};
 use baretooth::transports::{HciPacket, PacketIndicator};
+use baretooth::uuid16;
 use baretooth_fuzz::controller::{self, Abilities, Controller};
 use baretooth_fuzz::procedure::AnyProcedure;
 use bytes::Bytes;
@@ -41,6 +50,8 @@ enum Step {
     Obey(bool),
     Request(AnyRequest),
     Cancel(u8),
+    /// Takes the next SDU of one of the channels.
+    Take(u8),
     /// In units of 10 ms.
     Wait(u16),
     WaitForDeadline,
@@ -116,7 +127,58 @@ enum AnyRequest {
     UpdateParameters { connection: u8, interval: u16, latency: u16, timeout: u16 },
     ReadRemoteVersion { connection: u8 },
     ReadRemoteFeatures { connection: u8 },
+    Advertise { mode: u8, length: u8, extended: bool, timeout: u8 },
+    SetAdvertisingData { of: u8, length: u8 },
+    Server { connection: u8, request: AnyServerRequest },
+    Channel { connection: u8, request: AnyChannelRequest },
     Command { opcode: u16, parameters: Vec<u8> },
+}
+
+#[derive(Arbitrary, Debug)]
+enum AnyServerRequest {
+    Serve {
+        characteristics: u8,
+    },
+    SetValue {
+        handle: u8,
+        length: u16,
+    },
+    Notify {
+        handle: u8,
+        length: u16,
+    },
+    NotifyMultiple {
+        handles: [u8; 3],
+        length: u16,
+    },
+    Indicate {
+        handle: u8,
+        length: u16,
+    },
+    /// One of the last questions.
+    Answer {
+        index: u8,
+        length: u16,
+        refusal: Option<u8>,
+    },
+}
+
+#[derive(Arbitrary, Debug)]
+enum AnyChannelRequest {
+    Listen { spsm: u8, sizes: Sizes, most: u8 },
+    StopListening { spsm: u8 },
+    Open { spsm: u8, sizes: Sizes },
+    OpenEnhanced { spsm: u8, sizes: Sizes, count: u8 },
+    Send { channel: u8, length: u16 },
+    Close { channel: u8 },
+    Reconfigure { channel: u8, mtu: u16, mps: u16 },
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Sizes {
+    mtu: u16,
+    mps: u8,
+    credits: u8,
 }
 
 fuzz_target!(|input: Input| {
@@ -138,6 +200,14 @@ struct Session {
     /// Links that are up, and all there were.
     up: BTreeSet<u32>,
     connections: Vec<ConnectionId>,
+    questions: Vec<(ConnectionId, u64)>,
+    /// Channels that were open, each once, and those that are.
+    channels: Vec<(ConnectionId, ChannelKey)>,
+    open_channels: BTreeSet<(ConnectionId, ChannelKey)>,
+    /// Whose requests for channels are for which link.
+    opening: BTreeMap<OpId, ConnectionId>,
+    /// SDUs that were told of and not taken.
+    untaken: usize,
     command: Opcode,
     att: BTreeMap<ConnectionHandle, u8>,
     att_last: ConnectionHandle,
@@ -158,6 +228,11 @@ impl Session {
             ops: Vec::new(),
             up: BTreeSet::new(),
             connections: Vec::new(),
+            questions: Vec::new(),
+            channels: Vec::new(),
+            open_channels: BTreeSet::new(),
+            opening: BTreeMap::new(),
+            untaken: 0,
             command: Opcode::NONE,
             att: BTreeMap::new(),
             att_last: ConnectionHandle(1),
@@ -174,7 +249,15 @@ impl Session {
             Step::Obey(obedient) => self.obedient = obedient,
             Step::Request(request) => {
                 let Some(request) = self.request(request) else { return };
+                let of = match &request {
+                    Request::Channel(
+                        ChannelRequest::Open { connection, .. }
+                        | ChannelRequest::OpenEnhanced { connection, .. },
+                    ) => Some(*connection),
+                    _ => None,
+                };
                 let op = self.host.submit(self.now, request);
+                self.opening.extend(of.map(|connection| (op, connection)));
                 assert!(self.open.insert(op), "{op:?} is given twice");
                 self.ops.push(op);
                 self.settle();
@@ -182,6 +265,14 @@ impl Session {
             Step::Cancel(index) => {
                 let Some(op) = pick(&self.ops, index) else { return };
                 self.host.cancel(self.now, op);
+                self.settle();
+            }
+            Step::Take(index) => {
+                let Some((connection, channel)) = pick(recent(&self.channels), index) else { return };
+                if self.host.take_sdu(self.now, connection, channel).is_some() {
+                    assert!(self.untaken > 0, "an SDU that was not told of");
+                    self.untaken -= 1;
+                }
                 self.settle();
             }
             Step::Wait(time) => self.wait_until(self.now + Duration::from_millis(10) * u32::from(time)),
@@ -287,22 +378,85 @@ impl Session {
         match event {
             Event::OpDone { op, result } => {
                 assert!(self.open.remove(&op), "{op:?} ends again, with {result:?}");
+                self.on_opened(op, result.ok());
             }
-            Event::ScanStarted { op } | Event::Heard { op, .. } => {
-                assert!(self.open.contains(&op), "{op:?} is over and goes on scanning");
+            Event::ScanStarted { op }
+            | Event::Heard { op, .. }
+            | Event::AdvertisingStarted { op, .. }
+            | Event::ScanRequested { op, .. } => {
+                assert!(self.open.contains(&op), "{op:?} is over and goes on");
             }
+            Event::Server(event) => self.on_server_event(event),
+            Event::Channel(event) => self.on_channel_event(event),
             Event::Connected(info) => {
                 assert!(self.up.insert(info.connection.0), "{} is up again", info.connection);
                 self.connections.push(info.connection);
             }
             Event::Disconnected { connection, .. } => {
                 assert!(self.up.remove(&connection.0), "{connection} is down and was not up");
+                let left = self.open_channels.iter().find(|(of, _)| *of == connection);
+                assert!(left.is_none(), "{left:?} is open on a link that is down");
             }
             Event::Value { connection, .. }
             | Event::Mtu { connection, .. }
             | Event::Timing { connection, .. }
             | Event::Phy { connection, .. } => {
                 assert!(self.up.contains(&connection.0), "news of {connection}, which is not up");
+            }
+            _ => {}
+        }
+    }
+
+    /// The channels of a request of ours.
+    fn on_opened(&mut self, op: OpId, output: Option<Output>) {
+        let Some(&connection) = self.opening.get(&op) else { return };
+        match output {
+            Some(Output::Channel(channel)) => self.on_channel(connection, channel.key),
+            Some(Output::Channels(channels)) => {
+                for channel in channels.into_iter().flatten() {
+                    self.on_channel(connection, channel.key);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_channel(&mut self, connection: ConnectionId, channel: ChannelKey) {
+        assert!(self.up.contains(&connection.0), "a channel of {connection}, which is not up");
+        assert!(self.open_channels.insert((connection, channel)), "{channel} of {connection} is open again");
+        let of_link = self.open_channels.iter().filter(|(of, _)| *of == connection);
+        assert!(of_link.count() <= 64, "more channels than CIDs");
+        self.channels.push((connection, channel));
+    }
+
+    fn on_server_event(&mut self, event: ServerEvent) {
+        let connection = match event {
+            ServerEvent::Asked { connection, ask } => {
+                let asked = self.questions.contains(&(connection, ask.id));
+                assert!(!asked, "{connection} asks {} again", ask.id);
+                self.questions.push((connection, ask.id));
+                connection
+            }
+            ServerEvent::Written { connection, .. } | ServerEvent::Configured { connection, .. } => {
+                connection
+            }
+            _ => return,
+        };
+        assert!(self.up.contains(&connection.0), "a client of {connection}, which is not up");
+    }
+
+    fn on_channel_event(&mut self, event: ChannelEvent) {
+        match event {
+            ChannelEvent::Opened { connection, channel, .. } => self.on_channel(connection, channel.key),
+            ChannelEvent::Received { connection, channel } => {
+                let open = self.open_channels.contains(&(connection, channel));
+                assert!(open, "an SDU of {channel} of {connection}, which is not open");
+                self.untaken += 1;
+            }
+            ChannelEvent::Closed { connection, channel, unread, .. } => {
+                let open = self.open_channels.remove(&(connection, channel));
+                assert!(open, "{channel} of {connection} is closed and was not open");
+                self.untaken = self.untaken.saturating_sub(unread.len());
             }
             _ => {}
         }
@@ -334,7 +488,7 @@ impl Session {
             }
             Packet::Frame { handle, channel, packet_length, payload } => {
                 let handle = ConnectionHandle(u16::from(handle % 8));
-                frame(handle, ChannelId(u16::from(channel % 3) + 4), packet_length, &payload)
+                frame(handle, channel_id(channel), packet_length, &payload)
             }
             Packet::Response { parameters } => {
                 let request = self.att.get(&self.att_last).copied().unwrap_or(0x0A);
@@ -348,12 +502,74 @@ impl Session {
         }
     }
 
-    fn request(&self, request: AnyRequest) -> Option<Request> {
-        let link = |index: u8| {
-            // Of links that are down there are more than of those that are up: the last few matter.
-            let recent = &self.connections[self.connections.len().saturating_sub(4)..];
-            pick(recent, index).unwrap_or(ConnectionId(u32::from(index)))
+    fn server_request(&self, connection: ConnectionId, request: AnyServerRequest) -> Option<ServerRequest> {
+        Some(match request {
+            AnyServerRequest::Serve { characteristics } => ServerRequest::Serve(table(characteristics)?),
+            AnyServerRequest::SetValue { handle, length } => {
+                ServerRequest::SetValue { handle: handle.into(), value: zeros(length) }
+            }
+            AnyServerRequest::Notify { handle, length } => {
+                ServerRequest::Notify { connection, handle: handle.into(), value: zeros(length) }
+            }
+            AnyServerRequest::NotifyMultiple { handles, length } => {
+                let values = handles.into_iter().map(|handle| (handle.into(), zeros(length)));
+                ServerRequest::NotifyMultiple { connection, values: values.collect() }
+            }
+            AnyServerRequest::Indicate { handle, length } => {
+                ServerRequest::Indicate { connection, handle: handle.into(), value: zeros(length) }
+            }
+            AnyServerRequest::Answer { index, length, refusal } => {
+                let (connection, id) = pick(recent(&self.questions), index)?;
+                let answer = refusal.map_or(Ok(zeros(length)), |code| Err(AttError(code)));
+                ServerRequest::Answer { connection, id, answer }
+            }
+        })
+    }
+
+    fn channel_request(
+        &self,
+        connection: ConnectionId,
+        request: AnyChannelRequest,
+    ) -> Option<ChannelRequest> {
+        let options = |sizes: Sizes| ChannelOptions {
+            mtu: sizes.mtu,
+            mps: u16::from(sizes.mps),
+            credits: u16::from(sizes.credits),
         };
+        let spsm = |number: u8| 0x80 + u16::from(number % 4);
+        Some(match request {
+            AnyChannelRequest::Listen { spsm: number, sizes, most } => {
+                let server = Server { options: options(sizes), most: usize::from(most), ..Server::default() };
+                ChannelRequest::Listen { spsm: spsm(number), server }
+            }
+            AnyChannelRequest::StopListening { spsm: number } => {
+                ChannelRequest::StopListening { spsm: spsm(number) }
+            }
+            AnyChannelRequest::Open { spsm: number, sizes } => {
+                ChannelRequest::Open { connection, spsm: spsm(number), options: options(sizes) }
+            }
+            AnyChannelRequest::OpenEnhanced { spsm: number, sizes, count } => {
+                let (spsm, options, count) = (spsm(number), options(sizes), usize::from(count % 8));
+                ChannelRequest::OpenEnhanced { connection, spsm, options, count }
+            }
+            AnyChannelRequest::Send { channel, length } => {
+                let (connection, channel) = pick(recent(&self.channels), channel)?;
+                ChannelRequest::Send { connection, channel, sdu: zeros(length) }
+            }
+            AnyChannelRequest::Close { channel } => {
+                let (connection, channel) = pick(recent(&self.channels), channel)?;
+                ChannelRequest::Close { connection, channel }
+            }
+            AnyChannelRequest::Reconfigure { channel, mtu, mps } => {
+                let (connection, channel) = pick(recent(&self.channels), channel)?;
+                ChannelRequest::Reconfigure { connection, channels: vec![channel], mtu, mps }
+            }
+        })
+    }
+
+    fn request(&self, request: AnyRequest) -> Option<Request> {
+        let link =
+            |index: u8| pick(recent(&self.connections), index).unwrap_or(ConnectionId(u32::from(index)));
         Some(match request {
             AnyRequest::Scan { active, phys, duplicates } => {
                 let phys = match phys % 3 {
@@ -410,6 +626,31 @@ impl Session {
             AnyRequest::ReadRemoteFeatures { connection } => {
                 Request::ReadRemoteFeatures { connection: link(connection) }
             }
+            AnyRequest::Advertise { mode, length, extended, timeout } => {
+                let mode = match mode % 5 {
+                    0 | 1 => AdvertiseMode::Connectable,
+                    2 => AdvertiseMode::Scannable,
+                    3 => AdvertiseMode::NonConnectable,
+                    _ => AdvertiseMode::Directed(controller::peer(mode)),
+                };
+                let options = AdvertiseOptions::new().mode(mode).data(advertising_data(length)?);
+                let options = if extended { options.extended(ExtendedPdus::default()) } else { options };
+                match timeout {
+                    0 => Request::Advertise(options),
+                    _ => Request::Advertise(options.timeout(Duration::from_millis(100) * u32::from(timeout))),
+                }
+            }
+            AnyRequest::SetAdvertisingData { of, length } => {
+                let of = pick(recent(&self.ops), of)?;
+                let (data, scan_response) = (advertising_data(length)?, AdvertisingDataBuf::default());
+                Request::SetAdvertisingData { of, data, scan_response }
+            }
+            AnyRequest::Server { connection, request } => {
+                Request::Server(self.server_request(link(connection), request)?)
+            }
+            AnyRequest::Channel { connection, request } => {
+                Request::Channel(self.channel_request(link(connection), request)?)
+            }
             AnyRequest::Command { opcode, parameters } => {
                 Request::Command { opcode: Opcode(opcode), parameters: parameters.into() }
             }
@@ -417,10 +658,42 @@ impl Session {
     }
 }
 
+fn table(characteristics: u8) -> Option<Table> {
+    let mut service = Service::primary(uuid16(0x1815));
+    for n in 0..u16::from(characteristics % 8) {
+        let it = Characteristic::new(uuid16(0x2A00 + n)).read(Access::OPEN).write(Access::OPEN);
+        let it = if n % 3 == 0 { it.asked() } else { it.value(vec![1; 30]).max_length(512) };
+        service = service.characteristic(it.write_without_response(Access::OPEN).notify().indicate());
+    }
+    Table::builder("fuzzed").service(service).build().ok()
+}
+
+fn advertising_data(length: u8) -> Option<AdvertisingDataBuf> {
+    let data = vec![0x5A; usize::from(length)];
+    AdvertisingDataBuilder::with_limit(1650).raw(AdType(0xFF), &data).build().ok()
+}
+
+fn zeros(length: u16) -> Bytes {
+    Bytes::from(vec![0; usize::from(length % 600)])
+}
+
+/// Of what is over there is more than of what is not: the last few matter.
+fn recent<T>(all: &[T]) -> &[T] {
+    &all[all.len().saturating_sub(4)..]
+}
+
 /// A frame from the peer; its first packet has the flags a controller gives it.
 fn frame(handle: ConnectionHandle, channel: ChannelId, packet_length: u8, payload: &[u8]) -> Vec<HciPacket> {
     let packet_length = if packet_length == 0 { u16::MAX } else { u16::from(packet_length) };
     fragment::fragments(handle, packet_length, channel, payload)
+}
+
+/// ATT, signalling, pairing, or the first of the dynamic channels.
+fn channel_id(number: u8) -> ChannelId {
+    match number % 8 {
+        fixed @ 0..3 => ChannelId(u16::from(fixed) + 4),
+        dynamic => ChannelId(u16::from(dynamic) - 3 + 0x40),
+    }
 }
 
 fn pick<T: Copy>(table: &[T], index: u8) -> Option<T> {
