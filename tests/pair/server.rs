@@ -319,6 +319,10 @@ fn a_question_that_nobody_answers_in_time_is_an_unlikely_error() {
     answer_now(&mut script, connection, first.id, Ok(b"one"));
     let second = question(&mut script);
     assert_eq!(second.want, Want::Read { handle: OTHER_ASKED });
+    // An answer to another question than the one that is open is nobody's.
+    let answer = Ok(Bytes::from_static(b"one again"));
+    let late = script.submit(Request::Server(ServerRequest::Answer { connection, id: first.id, answer }));
+    assert_eq!(script.result(late), Err(OpError::NotAsked));
     script.run(seconds(4));
     assert_eq!(sent(&mut script), [unlikely(0x0E, OTHER_ASKED)]);
 
