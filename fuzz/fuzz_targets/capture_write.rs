@@ -70,14 +70,19 @@ fn through(records: &[Record], format: u8) -> Vec<Record> {
         records.iter().zip(left_out).filter(|(_, left_out)| !left_out.contains(&LeftOut::Record)).collect();
     // PacketLogger has no mark: an empty file is none, and types that nobody has seen do not open one.
     let Ok(reader) = Reader::new(&file[..]) else {
-        assert!(file.is_empty() || kept.iter().any(|(record, _)| matches!(record.kind, Kind::PacketLogger(_))));
+        assert!(
+            file.is_empty() || kept.iter().any(|(record, _)| matches!(record.kind, Kind::PacketLogger(_)))
+        );
         return Vec::new();
     };
     let read: Vec<_> = reader.map(|record| record.expect("ours")).collect();
     assert_eq!(read.len(), kept.len(), "{format}");
     for (read, (written, left_out)) in read.iter().zip(kept) {
         let lost = |what| left_out.contains(&what);
-        if !lost(LeftOut::Kind) && !is_note_with_a_mark_at_its_end(written) && !is_known_by_another_name(written) {
+        if !lost(LeftOut::Kind)
+            && !is_note_with_a_mark_at_its_end(written)
+            && !is_known_by_another_name(written)
+        {
             assert_eq!(read.data, written.data, "{format}");
             assert_eq!(std::mem::discriminant(&read.kind), std::mem::discriminant(&written.kind));
             assert!(lost(LeftOut::OriginalLength) || length(read) == length(written), "{format}");

@@ -3,8 +3,8 @@
 
 #![no_main]
 
-use baretooth::capture::dissect::Dissector;
 use baretooth::capture::Timestamp;
+use baretooth::capture::dissect::Dissector;
 use baretooth_fuzz::assert_line;
 use baretooth_fuzz::record::AnyRecord;
 use libfuzzer_sys::fuzz_target;

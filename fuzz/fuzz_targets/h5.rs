@@ -62,7 +62,8 @@ fuzz_target!(|input: Input| {
         }
         // One answer of each kind, a window of packets, an acknowledgement: it comes to an end.
         let sent = std::iter::from_fn(|| h5.poll_transmit(now)).take(100);
-        let count = sent.inspect(|line| assert!(line.first() == Some(&0xC0) && line.last() == Some(&0xC0))).count();
+        let count =
+            sent.inspect(|line| assert!(line.first() == Some(&0xC0) && line.last() == Some(&0xC0))).count();
         assert!(count <= 16, "{count} frames at once");
     }
     assert!(std::iter::from_fn(|| h5.poll_packet()).take(100).count() <= 64, "packets that nobody takes");

@@ -7,24 +7,15 @@
 
 use arbitrary::Arbitrary;
 use baretooth::Instant;
-use baretooth::att::AttError;
-use baretooth::gap::advertise::{AdvertiseMode, AdvertiseOptions, ExtendedPdus};
-use baretooth::gap::advertising_data::{AdType, AdvertisingDataBuf, AdvertisingDataBuilder};
-use baretooth::gap::connect::{ConnectOptions, ConnectionParameters};
-use baretooth::gap::scan::{Duplicates, ScanOptions, ScanPhys};
-use baretooth::gatt::server::{Access, Characteristic, Service, Table};
-use baretooth::hci::{ConnectionHandle, ErrorCode, LeEvent, Opcode};
+use baretooth::hci::{ConnectionHandle, LeEvent, Opcode};
 use baretooth::host::{
     ChannelEvent, ChannelRequest, ConnectionId, Event, Host, HostConfig, OpId, Output, Request, ServerEvent,
-    ServerRequest,
 };
-use baretooth::l2cap::credit::{ChannelKey, ChannelOptions, Server};
+use baretooth::l2cap::credit::ChannelKey;
 use baretooth::l2cap::{ChannelId, fragment};
 use baretooth::transports::{HciPacket, PacketIndicator};
-use baretooth::uuid16;
 use baretooth_fuzz::controller::{self, Abilities, Controller};
-use baretooth_fuzz::procedure::AnyProcedure;
-use bytes::Bytes;
+use baretooth_fuzz::request::{AnyRequest, Known, pick, recent};
 use libfuzzer_sys::fuzz_target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -113,74 +104,6 @@ enum Packet {
     },
 }
 
-#[derive(Arbitrary, Debug)]
-enum AnyRequest {
-    Scan { active: bool, phys: u8, duplicates: u8 },
-    Connect { peer: u8, timeout: u16, mtu: Option<u16>, coded: bool },
-    Disconnect { connection: u8, reason: u8 },
-    Gatt { connection: u8, procedure: AnyProcedure },
-    WriteCommand { connection: u8, length: u16 },
-    Confirm { connection: u8 },
-    ReadRssi { connection: u8 },
-    ReadPhy { connection: u8 },
-    SetPhy { connection: u8, tx: u8, rx: u8 },
-    UpdateParameters { connection: u8, interval: u16, latency: u16, timeout: u16 },
-    ReadRemoteVersion { connection: u8 },
-    ReadRemoteFeatures { connection: u8 },
-    Advertise { mode: u8, length: u8, extended: bool, timeout: u8 },
-    SetAdvertisingData { of: u8, length: u8 },
-    Server { connection: u8, request: AnyServerRequest },
-    Channel { connection: u8, request: AnyChannelRequest },
-    Command { opcode: u16, parameters: Vec<u8> },
-}
-
-#[derive(Arbitrary, Debug)]
-enum AnyServerRequest {
-    Serve {
-        characteristics: u8,
-    },
-    SetValue {
-        handle: u8,
-        length: u16,
-    },
-    Notify {
-        handle: u8,
-        length: u16,
-    },
-    NotifyMultiple {
-        handles: [u8; 3],
-        length: u16,
-    },
-    Indicate {
-        handle: u8,
-        length: u16,
-    },
-    /// One of the last questions.
-    Answer {
-        index: u8,
-        length: u16,
-        refusal: Option<u8>,
-    },
-}
-
-#[derive(Arbitrary, Debug)]
-enum AnyChannelRequest {
-    Listen { spsm: u8, sizes: Sizes, most: u8 },
-    StopListening { spsm: u8 },
-    Open { spsm: u8, sizes: Sizes },
-    OpenEnhanced { spsm: u8, sizes: Sizes, count: u8 },
-    Send { channel: u8, length: u16 },
-    Close { channel: u8 },
-    Reconfigure { channel: u8, mtu: u16, mps: u16 },
-}
-
-#[derive(Arbitrary, Clone, Copy, Debug)]
-struct Sizes {
-    mtu: u16,
-    mps: u8,
-    credits: u8,
-}
-
 fuzz_target!(|input: Input| {
     let mut session = Session::new(input.abilities, input.legacy_only, input.obedient);
     for step in input.steps {
@@ -196,13 +119,10 @@ struct Session {
     obedient: bool,
     /// Requests that are not over.
     open: BTreeSet<OpId>,
-    ops: Vec<OpId>,
-    /// Links that are up, and all there were.
+    /// Links that are up.
     up: BTreeSet<u32>,
-    connections: Vec<ConnectionId>,
-    questions: Vec<(ConnectionId, u64)>,
-    /// Channels that were open, each once, and those that are.
-    channels: Vec<(ConnectionId, ChannelKey)>,
+    known: Known,
+    /// Channels that are open.
     open_channels: BTreeSet<(ConnectionId, ChannelKey)>,
     /// Whose requests for channels are for which link.
     opening: BTreeMap<OpId, ConnectionId>,
@@ -225,11 +145,8 @@ impl Session {
             controller: Controller::new(abilities),
             obedient,
             open: BTreeSet::new(),
-            ops: Vec::new(),
             up: BTreeSet::new(),
-            connections: Vec::new(),
-            questions: Vec::new(),
-            channels: Vec::new(),
+            known: Known::default(),
             open_channels: BTreeSet::new(),
             opening: BTreeMap::new(),
             untaken: 0,
@@ -248,7 +165,7 @@ impl Session {
         match step {
             Step::Obey(obedient) => self.obedient = obedient,
             Step::Request(request) => {
-                let Some(request) = self.request(request) else { return };
+                let Some(request) = request.make(&self.known) else { return };
                 let of = match &request {
                     Request::Channel(
                         ChannelRequest::Open { connection, .. }
@@ -259,16 +176,16 @@ impl Session {
                 let op = self.host.submit(self.now, request);
                 self.opening.extend(of.map(|connection| (op, connection)));
                 assert!(self.open.insert(op), "{op:?} is given twice");
-                self.ops.push(op);
+                self.known.ops.push(op);
                 self.settle();
             }
             Step::Cancel(index) => {
-                let Some(op) = pick(&self.ops, index) else { return };
+                let Some(op) = pick(&self.known.ops, index) else { return };
                 self.host.cancel(self.now, op);
                 self.settle();
             }
             Step::Take(index) => {
-                let Some((connection, channel)) = pick(recent(&self.channels), index) else { return };
+                let Some((connection, channel)) = pick(recent(&self.known.channels), index) else { return };
                 if self.host.take_sdu(self.now, connection, channel).is_some() {
                     assert!(self.untaken > 0, "an SDU that was not told of");
                     self.untaken -= 1;
@@ -302,7 +219,7 @@ impl Session {
             self.wait_until(deadline);
         }
         assert!(self.host.poll_timeout().is_none(), "it never comes to rest: {:?}", self.host.poll_timeout());
-        let asked = self.ops.len();
+        let asked = self.known.ops.len();
         assert!(self.commands <= LEFT_COMMANDS + 4 * asked, "{} commands were left", self.commands);
         assert!(self.data <= LEFT_DATA + 1024 * asked, "{} packets of data were left", self.data);
     }
@@ -348,7 +265,7 @@ impl Session {
             events += 1;
             self.on_event(event);
         }
-        assert!(events <= EVENTS_PER_INPUT + self.ops.len() * 32, "{events} events at once");
+        assert!(events <= EVENTS_PER_INPUT + self.known.ops.len() * 32, "{events} events at once");
 
         let mut answers = Vec::new();
         let mut commands = 0;
@@ -390,7 +307,7 @@ impl Session {
             Event::Channel(event) => self.on_channel_event(event),
             Event::Connected(info) => {
                 assert!(self.up.insert(info.connection.0), "{} is up again", info.connection);
-                self.connections.push(info.connection);
+                self.known.connections.push(info.connection);
             }
             Event::Disconnected { connection, .. } => {
                 assert!(self.up.remove(&connection.0), "{connection} is down and was not up");
@@ -426,15 +343,15 @@ impl Session {
         assert!(self.open_channels.insert((connection, channel)), "{channel} of {connection} is open again");
         let of_link = self.open_channels.iter().filter(|(of, _)| *of == connection);
         assert!(of_link.count() <= 64, "more channels than CIDs");
-        self.channels.push((connection, channel));
+        self.known.channels.push((connection, channel));
     }
 
     fn on_server_event(&mut self, event: ServerEvent) {
         let connection = match event {
             ServerEvent::Asked { connection, ask } => {
-                let asked = self.questions.contains(&(connection, ask.id));
+                let asked = self.known.questions.contains(&(connection, ask.id));
                 assert!(!asked, "{connection} asks {} again", ask.id);
-                self.questions.push((connection, ask.id));
+                self.known.questions.push((connection, ask.id));
                 connection
             }
             ServerEvent::Written { connection, .. } | ServerEvent::Configured { connection, .. } => {
@@ -501,185 +418,6 @@ impl Session {
             }
         }
     }
-
-    fn server_request(&self, connection: ConnectionId, request: AnyServerRequest) -> Option<ServerRequest> {
-        Some(match request {
-            AnyServerRequest::Serve { characteristics } => ServerRequest::Serve(table(characteristics)?),
-            AnyServerRequest::SetValue { handle, length } => {
-                ServerRequest::SetValue { handle: handle.into(), value: zeros(length) }
-            }
-            AnyServerRequest::Notify { handle, length } => {
-                ServerRequest::Notify { connection, handle: handle.into(), value: zeros(length) }
-            }
-            AnyServerRequest::NotifyMultiple { handles, length } => {
-                let values = handles.into_iter().map(|handle| (handle.into(), zeros(length)));
-                ServerRequest::NotifyMultiple { connection, values: values.collect() }
-            }
-            AnyServerRequest::Indicate { handle, length } => {
-                ServerRequest::Indicate { connection, handle: handle.into(), value: zeros(length) }
-            }
-            AnyServerRequest::Answer { index, length, refusal } => {
-                let (connection, id) = pick(recent(&self.questions), index)?;
-                let answer = refusal.map_or(Ok(zeros(length)), |code| Err(AttError(code)));
-                ServerRequest::Answer { connection, id, answer }
-            }
-        })
-    }
-
-    fn channel_request(
-        &self,
-        connection: ConnectionId,
-        request: AnyChannelRequest,
-    ) -> Option<ChannelRequest> {
-        let options = |sizes: Sizes| ChannelOptions {
-            mtu: sizes.mtu,
-            mps: u16::from(sizes.mps),
-            credits: u16::from(sizes.credits),
-        };
-        let spsm = |number: u8| 0x80 + u16::from(number % 4);
-        Some(match request {
-            AnyChannelRequest::Listen { spsm: number, sizes, most } => {
-                let server = Server { options: options(sizes), most: usize::from(most), ..Server::default() };
-                ChannelRequest::Listen { spsm: spsm(number), server }
-            }
-            AnyChannelRequest::StopListening { spsm: number } => {
-                ChannelRequest::StopListening { spsm: spsm(number) }
-            }
-            AnyChannelRequest::Open { spsm: number, sizes } => {
-                ChannelRequest::Open { connection, spsm: spsm(number), options: options(sizes) }
-            }
-            AnyChannelRequest::OpenEnhanced { spsm: number, sizes, count } => {
-                let (spsm, options, count) = (spsm(number), options(sizes), usize::from(count % 8));
-                ChannelRequest::OpenEnhanced { connection, spsm, options, count }
-            }
-            AnyChannelRequest::Send { channel, length } => {
-                let (connection, channel) = pick(recent(&self.channels), channel)?;
-                ChannelRequest::Send { connection, channel, sdu: zeros(length) }
-            }
-            AnyChannelRequest::Close { channel } => {
-                let (connection, channel) = pick(recent(&self.channels), channel)?;
-                ChannelRequest::Close { connection, channel }
-            }
-            AnyChannelRequest::Reconfigure { channel, mtu, mps } => {
-                let (connection, channel) = pick(recent(&self.channels), channel)?;
-                ChannelRequest::Reconfigure { connection, channels: vec![channel], mtu, mps }
-            }
-        })
-    }
-
-    fn request(&self, request: AnyRequest) -> Option<Request> {
-        let link =
-            |index: u8| pick(recent(&self.connections), index).unwrap_or(ConnectionId(u32::from(index)));
-        Some(match request {
-            AnyRequest::Scan { active, phys, duplicates } => {
-                let phys = match phys % 3 {
-                    0 => ScanPhys::LE_1M,
-                    1 => ScanPhys::LE_CODED,
-                    _ => ScanPhys::LE_1M | ScanPhys::LE_CODED,
-                };
-                let duplicates = match duplicates % 3 {
-                    0 => Duplicates::All,
-                    1 => Duplicates::Changed,
-                    _ => Duplicates::ControllerFiltered,
-                };
-                Request::Scan(ScanOptions::new().active(active).phys(phys).duplicates(duplicates))
-            }
-            AnyRequest::Connect { peer, timeout, mtu, coded } => {
-                let timeout = Duration::from_millis(10) * u32::from(timeout);
-                let options = ConnectOptions::new().timeout(timeout).coded(coded);
-                let options = match mtu {
-                    Some(mtu) => options.mtu(mtu),
-                    None => options,
-                };
-                Request::Connect { address: controller::peer(peer), options }
-            }
-            AnyRequest::Disconnect { connection, reason } => {
-                Request::Disconnect { connection: link(connection), reason: ErrorCode(reason) }
-            }
-            AnyRequest::Gatt { connection, procedure } => {
-                Request::Gatt { connection: link(connection), procedure: procedure.make().ok()? }
-            }
-            AnyRequest::WriteCommand { connection, length } => Request::WriteCommand {
-                connection: link(connection),
-                handle: 3,
-                value: Bytes::from(vec![0xA5; usize::from(length % 600)]),
-            },
-            AnyRequest::Confirm { connection } => Request::Confirm { connection: link(connection) },
-            AnyRequest::ReadRssi { connection } => Request::ReadRssi { connection: link(connection) },
-            AnyRequest::ReadPhy { connection } => Request::ReadPhy { connection: link(connection) },
-            AnyRequest::SetPhy { connection, tx, rx } => {
-                Request::SetPhy { connection: link(connection), tx, rx }
-            }
-            AnyRequest::UpdateParameters { connection, interval, latency, timeout } => {
-                let interval = Duration::from_micros(1250) * u32::from(interval);
-                let parameters = ConnectionParameters {
-                    interval_min: interval,
-                    interval_max: interval,
-                    latency,
-                    supervision_timeout: Duration::from_millis(10) * u32::from(timeout),
-                };
-                Request::UpdateParameters { connection: link(connection), parameters }
-            }
-            AnyRequest::ReadRemoteVersion { connection } => {
-                Request::ReadRemoteVersion { connection: link(connection) }
-            }
-            AnyRequest::ReadRemoteFeatures { connection } => {
-                Request::ReadRemoteFeatures { connection: link(connection) }
-            }
-            AnyRequest::Advertise { mode, length, extended, timeout } => {
-                let mode = match mode % 5 {
-                    0 | 1 => AdvertiseMode::Connectable,
-                    2 => AdvertiseMode::Scannable,
-                    3 => AdvertiseMode::NonConnectable,
-                    _ => AdvertiseMode::Directed(controller::peer(mode)),
-                };
-                let options = AdvertiseOptions::new().mode(mode).data(advertising_data(length)?);
-                let options = if extended { options.extended(ExtendedPdus::default()) } else { options };
-                match timeout {
-                    0 => Request::Advertise(options),
-                    _ => Request::Advertise(options.timeout(Duration::from_millis(100) * u32::from(timeout))),
-                }
-            }
-            AnyRequest::SetAdvertisingData { of, length } => {
-                let of = pick(recent(&self.ops), of)?;
-                let (data, scan_response) = (advertising_data(length)?, AdvertisingDataBuf::default());
-                Request::SetAdvertisingData { of, data, scan_response }
-            }
-            AnyRequest::Server { connection, request } => {
-                Request::Server(self.server_request(link(connection), request)?)
-            }
-            AnyRequest::Channel { connection, request } => {
-                Request::Channel(self.channel_request(link(connection), request)?)
-            }
-            AnyRequest::Command { opcode, parameters } => {
-                Request::Command { opcode: Opcode(opcode), parameters: parameters.into() }
-            }
-        })
-    }
-}
-
-fn table(characteristics: u8) -> Option<Table> {
-    let mut service = Service::primary(uuid16(0x1815));
-    for n in 0..u16::from(characteristics % 8) {
-        let it = Characteristic::new(uuid16(0x2A00 + n)).read(Access::OPEN).write(Access::OPEN);
-        let it = if n % 3 == 0 { it.asked() } else { it.value(vec![1; 30]).max_length(512) };
-        service = service.characteristic(it.write_without_response(Access::OPEN).notify().indicate());
-    }
-    Table::builder("fuzzed").service(service).build().ok()
-}
-
-fn advertising_data(length: u8) -> Option<AdvertisingDataBuf> {
-    let data = vec![0x5A; usize::from(length)];
-    AdvertisingDataBuilder::with_limit(1650).raw(AdType(0xFF), &data).build().ok()
-}
-
-fn zeros(length: u16) -> Bytes {
-    Bytes::from(vec![0; usize::from(length % 600)])
-}
-
-/// Of what is over there is more than of what is not: the last few matter.
-fn recent<T>(all: &[T]) -> &[T] {
-    &all[all.len().saturating_sub(4)..]
 }
 
 /// A frame from the peer; its first packet has the flags a controller gives it.
@@ -694,8 +432,4 @@ fn channel_id(number: u8) -> ChannelId {
         fixed @ 0..3 => ChannelId(u16::from(fixed) + 4),
         dynamic => ChannelId(u16::from(dynamic) - 3 + 0x40),
     }
-}
-
-fn pick<T: Copy>(table: &[T], index: u8) -> Option<T> {
-    table.get(usize::from(index).checked_rem(table.len())?).copied()
 }

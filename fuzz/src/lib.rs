@@ -4,6 +4,7 @@ pub mod capture;
 pub mod controller;
 pub mod procedure;
 pub mod record;
+pub mod request;
 
 /// One line for people: no character of it moves a terminal's cursor or changes its state.
 pub fn assert_line(line: &str) {

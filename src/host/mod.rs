@@ -21,6 +21,7 @@ mod recovery;
 mod request;
 mod serving;
 
+#[cfg(feature = "tokio")]
 pub(crate) use bearers::EATT_IS_OFF;
 
 pub use advertising::AdvertisingEnd;
