@@ -43,6 +43,11 @@ impl Course {
         if self.received < self.sent { self.script.packets().get(self.received) } else { None }
     }
 
+    /// The same, with its place in the script.
+    pub(super) fn due_with_place(&self) -> Option<(usize, &ScriptPacket)> {
+        self.due().map(|packet| (self.received, packet))
+    }
+
     /// Takes what is due.
     pub(super) fn take_due(&mut self) -> Option<HciPacket> {
         let packet = self.due()?.packet.clone();

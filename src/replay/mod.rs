@@ -46,7 +46,7 @@ mod transport;
 
 pub use diff::Difference;
 pub use error::ReplayError;
-pub use infer::{Replayed, run};
+pub use infer::{Replayed, run, run_serving};
 pub use script::{Script, ScriptError, ScriptPacket};
 #[cfg(feature = "tokio")]
 pub use transport::{ReplayProgress, ReplayRx, ReplayTransport, ReplayTx};
@@ -150,40 +150,48 @@ impl Replay {
     /// When the host sends something else than the capture holds.
     pub fn advance(&mut self) -> Result<Turn, ReplayError> {
         loop {
-            while let Some(packet) = self.host.poll_transmit() {
-                self.course.compare(&packet)?;
-                self.idle = 0;
-            }
-            if let Some(event) = self.host.poll_event() {
-                self.idle = 0;
-                self.keep(&event);
-                return Ok(Turn::Told(event));
-            }
-            let due = self.course.due().map(|packet| packet.time);
-            // A host that is in time sends by then.
-            let wanted = self.course.wanted().map(|packet| packet.time);
-            let Some(limit) = due.or(wanted.map(|time| time + SLACK)) else { return Ok(Turn::End) };
-            if let Some((deadline, _)) = self.host.poll_timeout().filter(|(deadline, _)| *deadline <= limit) {
-                self.now = self.now.max(deadline);
-                self.host.handle_timeout(self.now);
-                self.idle += 1;
-                if self.idle > MOST_IDLE {
-                    return Err(ReplayError::Stuck { at: self.now });
-                }
-                continue;
-            }
-            self.now = due.or(wanted).unwrap_or_default().max(self.now);
-            if let Some(packet) = self.course.take_due() {
-                self.idle = 0;
-                self.host.handle_packet(self.now, packet);
-            } else if self.wanted().is_some_and(|wanted| is_confirmation(&wanted.packet))
-                && let Some(connection) = self.unconfirmed.pop_front()
-            {
-                self.host.submit(self.now, Request::Confirm { connection });
-            } else {
-                return Ok(Turn::Asks);
+            if let Some(turn) = self.step()? {
+                return Ok(turn);
             }
         }
+    }
+
+    /// One packet to the host or one deadline of it; `None` when nothing came of it that a program would know.
+    fn step(&mut self) -> Result<Option<Turn>, ReplayError> {
+        while let Some(packet) = self.host.poll_transmit() {
+            self.course.compare(&packet)?;
+            self.idle = 0;
+        }
+        if let Some(event) = self.host.poll_event() {
+            self.idle = 0;
+            self.keep(&event);
+            return Ok(Some(Turn::Told(event)));
+        }
+        let due = self.course.due().map(|packet| packet.time);
+        // A host that is in time sends by then.
+        let wanted = self.course.wanted().map(|packet| packet.time);
+        let Some(limit) = due.or(wanted.map(|time| time + SLACK)) else { return Ok(Some(Turn::End)) };
+        if let Some((deadline, _)) = self.host.poll_timeout().filter(|(deadline, _)| *deadline <= limit) {
+            self.now = self.now.max(deadline);
+            self.host.handle_timeout(self.now);
+            self.idle += 1;
+            if self.idle > MOST_IDLE {
+                return Err(ReplayError::Stuck { at: self.now });
+            }
+            return Ok(None);
+        }
+        self.now = due.or(wanted).unwrap_or_default().max(self.now);
+        if let Some(packet) = self.course.take_due() {
+            self.idle = 0;
+            self.host.handle_packet(self.now, packet);
+        } else if self.wanted().is_some_and(|wanted| is_confirmation(&wanted.packet))
+            && let Some(connection) = self.unconfirmed.pop_front()
+        {
+            self.host.submit(self.now, Request::Confirm { connection });
+        } else {
+            return Ok(Some(Turn::Asks));
+        }
+        Ok(None)
     }
 
     /// Makes a request when it is time for it: as soon as the capture's host sent something that this one does not send

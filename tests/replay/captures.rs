@@ -1,11 +1,17 @@
 //! Captures that are replayed to their end.
 
 use crate::common::*;
-use baretooth::gatt::procedure::{Discover, Read, ReadByUuid, Subscribe, Write};
-use baretooth::host::{Event, HostConfig, Output, Request};
+use baretooth::att::AttError;
+use baretooth::capture::{Format, Writer};
+use baretooth::gap::advertise::AdvertiseOptions;
+use baretooth::gatt::procedure::{Discover, Read, ReadByUuid, Running, Subscribe, Write};
+use baretooth::gatt::server::{Access, Characteristic, Service, Table};
+use baretooth::hci::Role;
+use baretooth::host::{Event, HostConfig, Output, Request, ServerEvent, ServerRequest};
 use baretooth::replay::{self, Replay, Script};
 use baretooth::sim::{ControllerOptions, demo};
 use baretooth::{ConnectOptions, ErrorCode, ScanOptions, uuid16};
+use bytes::Bytes;
 use std::path::PathBuf;
 
 pub fn path(name: &str) -> PathBuf {
@@ -179,4 +185,57 @@ fn attempts_that_are_given_up_or_fail_are_guessed() {
     pair.room(|radio| radio.remove_device(echo));
     pair.run(seconds(6));
     assert!(guessed(&pair).requests >= 4);
+}
+
+#[test]
+fn what_a_peripheral_served_notified_indicated_and_answered_is_guessed() {
+    let level = Characteristic::new(uuid16(0x2A19)).value(&[90][..]).read(Access::OPEN).notify();
+    let asked = Characteristic::new(uuid16(0x2A56)).asked().read(Access::OPEN).write(Access::OPEN).indicate();
+    let service = Service::primary(uuid16(0x180F)).characteristic(level).characteristic(asked);
+    let table = Table::builder("served").service(service).build().expect("fits");
+    let [level, asked] = [0x2A19, 0x2A56].map(|uuid| table.services().find(uuid16(uuid)).expect("there"));
+    for options in [ControllerOptions::default(), ControllerOptions::legacy()] {
+        let mut crowd = Crowd::seeded_with(1, [ControllerOptions::default(), options]);
+        crowd.ask(1, ServerRequest::Serve(table.clone())).expect("served");
+        let op = crowd.advertise(1, AdvertiseOptions::new());
+        let to = crowd.address(1);
+        let there = crowd.try_connect(0, to).expect("a link").connection;
+        assert!(crowd.advertised(1, op).is_ok());
+        let connection = crowd.stations[1].connected(Role::Peripheral)[0].connection;
+        for subscribe in [&level, &asked].map(|c| Subscribe::new(c).expect("it can")) {
+            crowd.ask(0, gatt(there, subscribe)).expect("taken");
+        }
+        let value = Bytes::from_static(&[91]);
+        let notify = ServerRequest::Notify { connection, handle: level.value_handle, value: value.clone() };
+        crowd.ask(1, notify).expect("sent");
+        crowd.ask(1, ServerRequest::Indicate { connection, handle: asked.value_handle, value }).expect("had");
+        let answers: [(Running, Result<Bytes, AttError>); 4] = [
+            (Read::new(asked.value_handle).into(), Ok(Bytes::from(vec![7; 300]))),
+            (Read::new(asked.value_handle).into(), Err(AttError(0x80))),
+            (Write::new(asked.value_handle, vec![1]).expect("short").into(), Ok(Bytes::new())),
+            (Write::new(asked.value_handle, vec![2]).expect("short").into(), Err(AttError(0x81))),
+        ];
+        for (id, (procedure, answer)) in (0..).zip(answers) {
+            let op = crowd.submit(0, Request::Gatt { connection: there, procedure });
+            let asks = |event: &Event| match event {
+                Event::Server(ServerEvent::Asked { ask, .. }) => Some(ask.id),
+                _ => None,
+            };
+            crowd.until("a question", |crowd| crowd.stations[1].events(asks).len() > id);
+            let id = crowd.stations[1].events(asks)[id];
+            crowd.ask(1, ServerRequest::Answer { connection, id, answer }).expect("asked");
+            let _ = crowd.done(0, op);
+        }
+        crowd.run(seconds(1));
+        let mut writer = Writer::new(Vec::new(), Format::BTSNOOP).expect("memory");
+        for record in &crowd.stations[1].records {
+            writer.write(record).expect("memory");
+        }
+        let octets = writer.into_inner().expect("memory");
+        let script = Script::read(&octets[..]).expect("a capture");
+        let config = script.config();
+        let replayed = replay::run_serving(script, config, table.clone()).expect("equal");
+        // One advertises, a notification changes the value, four answer.
+        assert_eq!(replayed.requests, 1 + 2 + 1 + 4);
+    }
 }

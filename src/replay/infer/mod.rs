@@ -3,26 +3,36 @@
 //! A guess is never taken on trust: what the host makes of it is compared like everything else. A command that no
 //! request stands for is sent as it is. Requests that were made in one instant on several links are guessed together, yet
 //! which of them waited behind which no packet shows: a session of that sort may need its program to be replayed.
+//!
+//! What a session served no packet shows as a whole: it is given ([`run_serving`]), or the table that a host has by
+//! itself. Values of it follow from what was notified, indicated and read; answers of the user from plain reads and from
+//! writes. An advertisement whose time was over is one that was cancelled. A set that was stopped before it was on the
+//! air, data that came before the last were with the controller, values that waited while a client's request came, and
+//! the requests of credit-based channels are not guessed.
 
+mod advertising;
+mod options;
+mod peripheral;
 mod transcript;
 
 use super::{Replay, ReplayError, Script, ScriptPacket, Turn, is_sent};
 use crate::att::pdu::{AttPdu, PduKind};
 use crate::att::{AttOpcode, DEFAULT_MTU};
 use crate::capture::Direction;
-use crate::gap::connect::{ConnectOptions, ConnectionParameters};
-use crate::gap::scan::{Duplicates, ScanOptions, ScanPhys};
+use crate::gap::connect::ConnectOptions;
+use crate::gap::scan::{Duplicates, ScanOptions};
+use crate::gatt::server::{Ask, Table};
 use crate::hci::command::{
-    Disconnect, LeCreateConnection, LeExtendedCreateConnection, LeSetExtendedScanEnable,
-    LeSetExtendedScanParameters, LeSetRandomAddress, LeSetScanEnable, LeSetScanParameters,
+    Disconnect, LeCreateConnection, LeExtendedCreateConnection, LeSetExtendedScanEnable, LeSetRandomAddress,
+    LeSetScanEnable,
 };
-use crate::hci::{
-    AclData, AddressType, Command, ConnectionHandle, ErrorCode, Event, HciCommand, Opcode, OwnAddressType,
-};
-use crate::host::{self, ConnectionId, HostConfig, OpId, Output, Request};
+use crate::hci::{AclData, AddressType, Command, ConnectionHandle, ErrorCode, Event, HciCommand, Opcode};
+use crate::host::{self, ConnectionId, HostConfig, OpId, Output, Request, ServerEvent, ServerRequest};
 use crate::transports::{HciPacket, PacketIndicator};
 use crate::{Address, BdAddr, Instant};
+use advertising::{Data, Handle};
 use bytes::Bytes;
+use options::{Connect, extended_scan, legacy_scan};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use transcript::Transcript;
@@ -58,6 +68,18 @@ pub struct Replayed {
 /// When the host sends something else than the capture holds, or something is not sent because no request was found for
 /// it.
 pub fn run(script: Script, config: HostConfig) -> Result<Replayed, ReplayError> {
+    guided(script, config, None)
+}
+
+/// As [`run`], for a session that served this table.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_serving(script: Script, config: HostConfig, table: Table) -> Result<Replayed, ReplayError> {
+    guided(script, config, Some(table))
+}
+
+fn guided(script: Script, config: HostConfig, table: Option<Table>) -> Result<Replayed, ReplayError> {
     let sent = script.packets().iter().filter(|packet| is_sent(packet)).count();
     let received = script.packets().len() - sent;
     let mut guide = Guide {
@@ -66,10 +88,16 @@ pub fn run(script: Script, config: HostConfig) -> Result<Replayed, ReplayError> 
         scans: Vec::new(),
         scan: ScanOptions::new(),
         connects: BTreeMap::new(),
+        sets: BTreeMap::new(),
+        asks: BTreeMap::new(),
+        values_read: BTreeMap::new(),
         mtus: BTreeMap::new(),
         made: BTreeMap::new(),
         requests: 0,
     };
+    if let Some(table) = table {
+        guide.replay.submit_now(ServerRequest::Serve(table));
+    }
     guide.run()?;
     let Guide { replay, requests, .. } = guide;
     let time = replay.now.since(Instant::START);
@@ -103,10 +131,12 @@ impl Script {
         let (mut legacy, mut extended) = (false, false);
         for command in sent().filter_map(command) {
             match command {
-                Command::LeSetScanParameters(_) | Command::LeCreateConnection(_) => legacy = true,
-                Command::LeSetExtendedScanParameters(_) | Command::LeExtendedCreateConnection(_) => {
-                    extended = true;
-                }
+                Command::LeSetScanParameters(_)
+                | Command::LeCreateConnection(_)
+                | Command::LeSetAdvertisingParameters(_) => legacy = true,
+                Command::LeSetExtendedScanParameters(_)
+                | Command::LeExtendedCreateConnection(_)
+                | Command::LeSetExtendedAdvertisingParameters(_) => extended = true,
                 _ => {}
             }
         }
@@ -131,6 +161,12 @@ struct Guide {
     /// As the last parameters said.
     scan: ScanOptions,
     connects: BTreeMap<OpId, Address>,
+    /// Advertisements, and what they say.
+    sets: BTreeMap<Handle, (OpId, Data)>,
+    /// Questions of clients.
+    asks: BTreeMap<ConnectionId, Ask>,
+    /// What each client reads or read last, by its handle and whole.
+    values_read: BTreeMap<ConnectionHandle, (u16, Bytes)>,
     mtus: BTreeMap<ConnectionId, u16>,
     /// Where on each link the last PDU begins that comes of a request made so far.
     made: BTreeMap<ConnectionHandle, usize>,
@@ -141,10 +177,12 @@ impl Guide {
     fn run(&mut self) -> Result<(), ReplayError> {
         let mut answered = None;
         loop {
-            match self.replay.advance()? {
-                Turn::Told(event) => self.learn(&event),
-                Turn::End => return Ok(()),
-                Turn::Asks => {
+            self.foresee();
+            match self.replay.step()? {
+                None => {}
+                Some(Turn::Told(event)) => self.learn(&event),
+                Some(Turn::End) => return Ok(()),
+                Some(Turn::Asks) => {
                     let place = self.replay.course.position();
                     // One guess for each packet.
                     if answered.replace(place) == Some(place) || !self.guess(place) {
@@ -160,12 +198,19 @@ impl Guide {
             host::Event::OpDone { op, result } => {
                 self.scans.retain(|scan| scan != op);
                 self.connects.remove(op);
+                self.sets.retain(|_, (set, _)| set != op);
                 if let Ok(Output::Connected(info)) = result {
                     self.mtus.insert(info.connection, info.mtu);
                 }
             }
+            host::Event::Connected(info) => {
+                self.mtus.insert(info.connection, info.mtu);
+            }
             host::Event::Mtu { connection, mtu } => {
                 self.mtus.insert(*connection, *mtu);
+            }
+            host::Event::Server(ServerEvent::Asked { connection, ask }) => {
+                self.asks.insert(*connection, ask.clone());
             }
             _ => {}
         }
@@ -189,6 +234,9 @@ impl Guide {
 
     fn guess_command(&mut self, place: usize, packet: &HciPacket) -> bool {
         let Some(command) = command(packet) else { return false };
+        if let Some(done) = self.guess_advertising(place, &command) {
+            return done || self.raw(packet);
+        }
         match command {
             Command::LeSetScanParameters(_) | Command::LeSetExtendedScanParameters(_) => {
                 self.begin_scan(place);
@@ -343,6 +391,26 @@ impl Guide {
                 value: Bytes::copy_from_slice(write.attribute_value.0),
             },
             AttPdu::HandleValueCfm(_) => Request::Confirm { connection },
+            AttPdu::HandleValueNtf(sent) => {
+                let handle = sent.attribute_handle.0;
+                let value = Bytes::copy_from_slice(sent.attribute_value.0);
+                self.keep_value(handle, &value);
+                ServerRequest::Notify { connection, handle, value }.into()
+            }
+            AttPdu::MultipleHandleValueNtf(sent) => {
+                let value = |octets: &[u8]| Bytes::copy_from_slice(octets);
+                let values = sent.values.iter().map(|v| (v.attribute_handle.0, value(v.value.value.0)));
+                ServerRequest::NotifyMultiple { connection, values: values.collect() }.into()
+            }
+            AttPdu::HandleValueInd(sent) => {
+                let handle = sent.attribute_handle.0;
+                let value = Bytes::copy_from_slice(sent.attribute_value.0);
+                self.keep_value(handle, &value);
+                ServerRequest::Indicate { connection, handle, value }.into()
+            }
+            _ if AttOpcode(*pdu.first()?).kind() == PduKind::Response => {
+                self.answer(handle, connection, &pdu)?
+            }
             _ if AttOpcode(*pdu.first()?).kind() == PduKind::Request => {
                 let mtu = self.mtus.get(&connection).copied().unwrap_or(DEFAULT_MTU);
                 let (procedure, last) = self.transcript.procedure(handle, place, mtu)?;
@@ -356,75 +424,6 @@ impl Guide {
         self.submit(request);
         Some(())
     }
-}
-
-/// How to connect, from either form of the command.
-struct Connect {
-    own_address: OwnAddressType,
-    coded: bool,
-    parameters: ConnectionParameters,
-}
-
-impl From<&LeCreateConnection> for Connect {
-    fn from(command: &LeCreateConnection) -> Self {
-        Self {
-            own_address: command.own_address_type,
-            coded: false,
-            parameters: parameters(
-                [command.connection_interval_min, command.connection_interval_max],
-                command.max_latency,
-                command.supervision_timeout,
-            ),
-        }
-    }
-}
-
-impl Connect {
-    fn of_extended(command: &LeExtendedCreateConnection<'_>) -> Option<Self> {
-        let phy = command.initiating_phys.iter().next()?;
-        Some(Self {
-            own_address: command.own_address_type,
-            coded: command.initiating_phys.lead() & CODED != 0,
-            parameters: parameters(
-                [phy.connection_interval_min, phy.connection_interval_max],
-                phy.max_latency,
-                phy.supervision_timeout,
-            ),
-        })
-    }
-}
-
-/// The bit of the Coded PHY in a mask of PHYs ([Vol 4] Part E, 7.8.64).
-const CODED: u8 = 1 << 2;
-
-fn parameters([min, max]: [u16; 2], latency: u16, timeout: u16) -> ConnectionParameters {
-    ConnectionParameters {
-        interval_min: Duration::from_micros(u64::from(min) * 1250),
-        interval_max: Duration::from_micros(u64::from(max) * 1250),
-        latency,
-        supervision_timeout: Duration::from_millis(u64::from(timeout) * 10),
-    }
-}
-
-fn legacy_scan(command: &LeSetScanParameters) -> ScanOptions {
-    scan(command.le_scan_type, command.le_scan_interval, command.le_scan_window)
-}
-
-fn extended_scan(command: &LeSetExtendedScanParameters<'_>) -> ScanOptions {
-    let phys = match command.scanning_phys.lead() {
-        mask if mask & CODED == 0 => ScanPhys::LE_1M,
-        CODED => ScanPhys::LE_CODED,
-        _ => ScanPhys::LE_1M | ScanPhys::LE_CODED,
-    };
-    match command.scanning_phys.iter().next() {
-        Some(phy) => scan(phy.scan_type, phy.scan_interval, phy.scan_window).phys(phys),
-        None => ScanOptions::new(),
-    }
-}
-
-fn scan(scan_type: u8, interval: u16, window: u16) -> ScanOptions {
-    let time = |units: u16| Duration::from_micros(u64::from(units) * 625);
-    ScanOptions::new().active(scan_type != 0).interval(time(interval)).window(time(window))
 }
 
 fn opcode(packet: &HciPacket) -> Option<Opcode> {

@@ -87,12 +87,49 @@ impl Transcript {
         entries.filter_map(Entry::by_host).next()
     }
 
+    /// What the peer's request that ends with the packet at this place reads: the handle, and as much of the value as it
+    /// gets here and by the rest of a long read.
+    pub(super) fn value_read(&self, link: ConnectionHandle, place: usize) -> Option<(u16, Bytes)> {
+        let mut asked = None;
+        let mut value = Vec::new();
+        let entries =
+            self.from(link, place).skip_while(|entry| entry.last == place && entry.by_host().is_some());
+        for (n, entry) in entries.enumerate() {
+            match &entry.said {
+                Said::ByPeer(pdu) if kind(pdu) == PduKind::Request => {
+                    match (AttPdu::from_octets(pdu).ok(), asked) {
+                        (Some(AttPdu::ReadReq(read)), None) if entry.last == place && n == 0 => {
+                            asked = Some(read.attribute_handle.0);
+                        }
+                        (Some(AttPdu::ReadBlobReq(rest)), Some(handle))
+                            if rest.attribute_handle.0 == handle
+                                && usize::from(rest.value_offset) == value.len() => {}
+                        _ => break,
+                    }
+                }
+                Said::ByHost(pdu) if kind(pdu) == PduKind::Response => match AttPdu::from_octets(pdu).ok()? {
+                    AttPdu::ReadRsp(read) => value.extend_from_slice(read.attribute_value.0),
+                    AttPdu::ReadBlobRsp(rest) => value.extend_from_slice(rest.part_attribute_value.0),
+                    _ if value.is_empty() => return None,
+                    _ => break,
+                },
+                Said::End => break,
+                _ if asked.is_none() => return None,
+                _ => {}
+            }
+        }
+        Some((asked?, value.into()))
+    }
+
     /// Requests and commands of the host on other links that begin between the packets of the PDU at this place.
     pub(super) fn between(&self, link: ConnectionHandle, place: usize) -> Vec<(ConnectionHandle, usize)> {
         let Some(whole) = self.from(link, place).find(|entry| entry.first == place) else {
             return Vec::new();
         };
-        let asks = |pdu: &Bytes| matches!(kind(pdu), PduKind::Request | PduKind::Command);
+        let asks = |pdu: &Bytes| {
+            use PduKind::{Command, Indication, Notification, Request};
+            matches!(kind(pdu), Request | Command | Notification | Indication)
+        };
         let within = |entry: &&Entry| entry.first > place && entry.by_host().is_some_and(asks);
         let others = self.links.keys().filter(|other| **other != link);
         let mut found: Vec<_> = others
