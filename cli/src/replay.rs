@@ -4,9 +4,12 @@
 use crate::failure::{Failure, Report};
 use crate::global::Global;
 use baretooth::ErrorKind;
+use baretooth::gatt::server::Table;
 use baretooth::host::HostConfig;
-use baretooth::replay::{ReplayError, Script, ScriptError, run as replay};
+use baretooth::peripheral::Peripheral;
+use baretooth::replay::{ReplayError, Script, ScriptError, run as replay, run_serving};
 use serde::Serialize;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Feeds a capture to the host and compares what the host sends.
@@ -15,6 +18,9 @@ pub struct Args {
     /// The capture, in any format. The random address is taken from it, unless --seed says which the session had
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// The device that the session served, as `advertise` takes it
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<PathBuf>,
 }
 
 /// A replay without a difference, in JSON.
@@ -36,7 +42,11 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     };
     let packets = script.packets().len();
     let name = args.file.display();
-    let replayed = replay(script, config).map_err(|error| {
+    let replayed = match args.device.as_deref().map(table).transpose()? {
+        Some(table) => run_serving(script, config, table),
+        None => replay(script, config),
+    };
+    let replayed = replayed.map_err(|error| {
         failure(&format!("{name}: the host of today does not repeat its {packets} packets"), &error)
     })?;
     let mut output = global.output();
@@ -53,6 +63,15 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     }
     output.flush()?;
     Ok(())
+}
+
+/// What a device serves.
+fn table(file: &Path) -> Result<Table, Failure> {
+    let refuse =
+        |cause: &dyn fmt::Display| Failure::Usage(format!("reading {} failed: {cause}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| refuse(&error))?;
+    let peripheral: Peripheral = text.parse().map_err(|error| refuse(&error))?;
+    peripheral.table().map_err(|error| refuse(&error))
 }
 
 /// A capture that cannot be replayed at all.

@@ -1,8 +1,9 @@
 //! Captures of the real program, replayed to it: the same verb on the capture, and the verb that guesses.
 
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 const STRAP: &str = "C0:BA:E7:70:00:01/random";
 const THERMOMETER: &str = "C0:BA:E7:70:00:02/random";
@@ -34,6 +35,34 @@ fn run(words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_baretooth"));
     command.env_remove("BARETOOTH_ADAPTER").env_remove("BARETOOTH_CAPTURE").args(words);
     command.stdin(Stdio::null()).output().expect("the program starts")
+}
+
+/// A child that dies with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(words: &[&str]) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_baretooth"));
+    command.env_remove("BARETOOTH_ADAPTER").env_remove("BARETOOTH_CAPTURE").args(words);
+    Running(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the program starts"))
+}
+
+fn lines(child: &mut Running) -> BufReader<ChildStdout> {
+    BufReader::new(child.0.stdout.take().expect("piped"))
+}
+
+/// Of the next object.
+fn field(lines: &mut impl BufRead, name: &str) -> String {
+    let mut line = String::new();
+    lines.read_line(&mut line).expect("text");
+    let object: Value = serde_json::from_str(&line).expect("one JSON object");
+    object[name].as_str().expect("it has one").to_owned()
 }
 
 fn project_capture(name: &str) -> String {
@@ -77,6 +106,52 @@ fn each_verb_says_the_same_on_its_capture_as_on_the_radio() {
             assert!(guessed.status.success(), "{verb:?} {seed:?}: {}", message(&guessed));
         }
     }
+}
+
+#[test]
+fn a_device_that_was_served_replays_by_its_verb_and_by_guesses() {
+    let folder = Folder::new("device");
+    let capture = folder.file("device.btsnoop");
+    let listen = ["--listen", "tcp-server:127.0.0.1:0"];
+    let mut radio = start(&[&["--json", "sim"][..], &listen, &listen].concat());
+    let mut told = lines(&mut radio);
+    let mut adapter = || field(&mut told, "adapter");
+    let [ours, theirs] = [adapter(), adapter()];
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/thermometer.toml");
+    let verb = ["--seed", "5", "--json", "advertise", example, "--timeout", "8"];
+    let mut device = start(&[&["-a", &ours, "--capture", &capture][..], &verb].concat());
+    let mut told = lines(&mut device);
+    let mut line = String::new();
+    told.read_line(&mut line).expect("text");
+    let object: Value = serde_json::from_str(&line).expect("one JSON object");
+    let address = format!("{}/random", object["address"].as_str().expect("it has one"));
+    let receive = "6e400002-b5a3-f393-e0a9-e50e24dcca9e";
+    let centrals: [&[&str]; 4] = [
+        &["gatt", &address],
+        &["read", &address, "temperature"],
+        &["write", &address, receive, "--text", "hello"],
+        // It is told nothing, and leaves.
+        &["notify", &address, "temperature", "--timeout", "0.1"],
+    ];
+    for words in centrals {
+        let done = run(&[&["-a", &theirs][..], words].concat());
+        assert_ne!(done.status.code(), Some(2), "{words:?}: {}", message(&done));
+    }
+    told.read_to_string(&mut line).expect("text");
+    assert!(device.0.wait().expect("our child").success());
+    assert_eq!(line.matches("\"connected\"").count(), 4, "{line}");
+
+    let replayed = run(&[&["-a", &format!("replay:{capture}")][..], &verb].concat());
+    assert!(replayed.status.success(), "{}", message(&replayed));
+    assert_eq!(String::from_utf8_lossy(&replayed.stdout), line);
+    for seed in [&["--seed", "5"][..], &[]] {
+        let guessed = run(&[&["replay", &capture, "--device", example], seed].concat());
+        assert!(guessed.status.success(), "{seed:?}: {}", message(&guessed));
+    }
+    // Without the device it is another table.
+    let other = run(&["replay", &capture]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(message(&other).contains("differs"), "{}", message(&other));
 }
 
 #[test]
