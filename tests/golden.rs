@@ -9,12 +9,14 @@ mod common;
 use baretooth::att::DEFAULT_MTU;
 use baretooth::capture::dissect::Dissector;
 use baretooth::capture::{Direction, Format, Kind, Reader, Record, Timestamp, Writer};
+use baretooth::gap::advertise::{AdvertiseMode, AdvertiseOptions};
+use baretooth::gap::advertising_data::AdvertisingDataBuilder;
 use baretooth::gap::connect::ConnectOptions;
 use baretooth::gap::scan::ScanOptions;
 use baretooth::gatt::procedure::{Discover, Read, ReadByUuid, Subscribe, Write};
 use baretooth::gatt::{Characteristic, Services};
-use baretooth::hci::ErrorCode;
-use baretooth::host::{ConnectionId, Output, Request};
+use baretooth::hci::{ErrorCode, Role};
+use baretooth::host::{ConnectionId, Output, Request, ServerRequest};
 use baretooth::sim::{ControllerOptions, RadioOptions, demo};
 use baretooth::uuid16;
 use bytes::Bytes;
@@ -24,12 +26,13 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Sessions on the virtual radio, each run by a test.
-const OURS: [&str; 5] = [
+const OURS: [&str; 6] = [
     "heart_rate.btsnoop",
     "long_values.btsnoop",
     "three_links.btsnoop",
     "advertisers.pcapng",
     "refused.pklg",
+    "peripheral.btsnoop",
 ];
 /// Beginnings of the names of those that a peer took part in.
 const PEERS: [&str; 2] = ["bumble_", "rootcanal_"];
@@ -152,6 +155,33 @@ fn refusals_at_mtu_247() {
         .expect_err("it is only indicated");
     hang_up(&mut pair, link);
     check("refused.pklg", Format::PACKET_LOGGER, &pair.records);
+}
+
+/// What the host is a peripheral of, as it is without a table of its user's.
+#[test]
+fn a_peripheral_whose_data_change_and_which_ends_the_link() {
+    const CENTRAL: usize = 0;
+    const PERIPHERAL: usize = 1;
+    let mut crowd = Crowd::new(2);
+    let named = |name| AdvertisingDataBuilder::new().name(name).build().expect("short");
+    let op = crowd.advertise(PERIPHERAL, AdvertiseOptions::new().data(named("first")));
+    let request =
+        Request::SetAdvertisingData { of: op, data: named("second"), scan_response: named("answer") };
+    crowd.ask(PERIPHERAL, request).expect("it fits");
+    let to = crowd.address(PERIPHERAL);
+    let central = crowd.try_connect(CENTRAL, to).expect("a link").connection;
+    let services = crowd.ask(CENTRAL, gatt(central, Discover::all())).expect("a table");
+    assert!(matches!(services, Output::Gatt(_)));
+    let value = Bytes::from_static(b"renamed");
+    crowd.ask(PERIPHERAL, ServerRequest::SetValue { handle: 3, value }).expect("it is kept");
+    crowd.ask(CENTRAL, gatt(central, Read::new(3))).expect("readable");
+    let other = crowd.advertise(PERIPHERAL, AdvertiseOptions::new().mode(AdvertiseMode::NonConnectable));
+    crowd.run(ms(300));
+    crowd.cancel(PERIPHERAL, other);
+    let [link] = &crowd.stations[PERIPHERAL].connected(Role::Peripheral)[..] else { panic!("one link") };
+    let (connection, reason) = (link.connection, ErrorCode::RemoteUserTerminatedConnection);
+    assert_eq!(crowd.ask(PERIPHERAL, Request::Disconnect { connection, reason }), Ok(Output::Done));
+    check("peripheral.btsnoop", Format::BTSNOOP, &crowd.stations[PERIPHERAL].records);
 }
 
 #[test]
