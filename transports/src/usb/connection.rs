@@ -44,7 +44,7 @@ const QUIET: Duration = Duration::from_millis(20);
 /// When libusb fails this often while transfers are to come back, they are left to it, and their memory with them.
 const LONGEST_FAILURE: u32 = 100;
 /// An adapter that is never quiet is taken as it is.
-const LONGEST_DRAIN: usize = 12;
+const LONGEST_DRAIN: usize = 64;
 
 impl Connection {
     /// Takes the adapter, on a thread that then carries its events.
@@ -251,15 +251,17 @@ impl Shared {
 
     /// Drops what an earlier owner has left in the adapter.
     fn drain(&self) -> Result<(), TransportError> {
+        let mut taken = 0;
         for _ in 0..LONGEST_DRAIN {
             self.handle_events(Some(QUIET));
             let mut state = self.state();
             if let Some(failure) = &state.failure {
                 return Err(failure.clone());
             }
-            let quiet = state.received.is_empty();
             (state.received, state.backlog) = (VecDeque::new(), 0);
-            if quiet {
+            // Transfers, not packets: a part of one says that the rest is coming.
+            let before = std::mem::replace(&mut taken, state.events.taken + state.data_in.taken);
+            if taken == before {
                 // The rest of a packet whose beginning went to the earlier owner.
                 state.events.assembler.clear();
                 state.data_in.assembler.clear();
