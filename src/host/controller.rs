@@ -165,13 +165,13 @@ impl Host {
         }
     }
 
-    /// The answer to a command, or `None` when there was none in time.
     fn take_answer(&mut self, now: Instant, owner: Owner, opcode: Opcode, parameters: &[u8]) {
         if let Some(owner) = self.judge_answer(now, owner, opcode, parameters.first().copied()) {
             self.on_answer(now, owner, opcode, Some(parameters));
         }
     }
 
+    /// The answer to a command, or `None` when there was none in time.
     pub(super) fn on_answer(&mut self, now: Instant, owner: Owner, opcode: Opcode, answer: Option<&[u8]>) {
         let status = answer.and_then(|octets| octets.first()).map(|&status| ErrorCode(status));
         match owner {

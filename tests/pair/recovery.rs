@@ -392,3 +392,29 @@ impl Dice {
         (self.0 >> 33) as usize % limit
     }
 }
+
+#[test]
+fn a_controller_that_has_the_extended_commands_after_all_is_reset_and_then_scans() {
+    const EXTENDED: u16 = 0x2041;
+    const LEGACY: u16 = 0x200B;
+    let mut script = Script::unready(config(1));
+    script.features = 1 << 12;
+    script.exchange();
+    script.sent.clear();
+    script.answers = false;
+    let scan = script.submit(Request::Scan(ScanOptions::new()));
+    // What was heard of its answer is that it does not know the command.
+    script.event(0x0E, &[1, 0x41, 0x20, 0x01]);
+    assert_eq!(script.commands(), [EXTENDED, LEGACY]);
+    script.answers = true;
+    script.event(0x0E, &[1, 0x0B, 0x20, 0x0C]);
+    let fault = Fault::Contradictory { command: Opcode(EXTENDED) };
+    let told = |event: &Event| matches!(event, Event::Fault { fault: told, then: Some(Rung::Reset) } if *told == fault);
+    assert!(script.told.events.iter().any(told), "{:?}", script.told.events);
+    assert_eq!(script.commands()[2], RESET);
+    let error = OpError::ControllerFailed { fault: fault.clone(), then: Some(Rung::Reset) };
+    assert_eq!(script.result(scan), Err(error));
+    let scan = script.submit(Request::Scan(ScanOptions::new()));
+    assert_eq!(script.commands().last_chunk(), Some(&[EXTENDED, 0x2042]));
+    assert!(!script.is_done(scan));
+}
