@@ -9,8 +9,8 @@ use baretooth::Uuid;
 use baretooth::att::pdu::PduKind;
 use baretooth::att::{AttError, AttOpcode, AttPdu};
 use baretooth::gatt::server::{
-    Access, Characteristic, Descriptor, Indicated, Output, PresentationFormat, Security, Server, Service,
-    Table, TableBuilder, services,
+    Access, Characteristic, Client, Descriptor, Indicated, Output, PresentationFormat, Security, Server,
+    Service, Table, TableBuilder, services,
 };
 use baretooth::uuid16;
 use bytes::Bytes;
@@ -69,7 +69,7 @@ fuzz_target!(|input: (u16, Vec<Step>)| {
     let mut run = Run {
         server: Server::new(receive_mtu),
         table: tables[0].clone(),
-        security: Security::default(),
+        client: Client::default(),
         asked: None,
         unconfirmed: false,
         waiting: 0,
@@ -82,7 +82,7 @@ fuzz_target!(|input: (u16, Vec<Step>)| {
 struct Run {
     server: Server,
     table: Table,
-    security: Security,
+    client: Client,
     /// The opcode of the request that waits for the user.
     asked: Option<AttOpcode>,
     unconfirmed: bool,
@@ -92,7 +92,7 @@ struct Run {
 
 impl Run {
     fn step(&mut self, step: Step, tables: &[Table; 2]) {
-        let Self { server, table, security, .. } = self;
+        let Self { server, table, client, .. } = self;
         match step {
             Step::Octets(octets) => self.pdu(octets),
             Step::Pdu { opcode, handles, rest } => {
@@ -109,18 +109,18 @@ impl Run {
             Step::Answer(answer) => {
                 let answer = answer.map(Bytes::copy_from_slice).map_err(AttError);
                 let id = server.asking().map_or(0, |ask| ask.id);
-                let outputs = server.on_answer(table, *security, id, answer);
+                let outputs = server.on_answer(table, client, id, answer);
                 match self.asked {
                     Some(request) => self.answered(request, &outputs),
                     None => assert!(matches!(outputs[..], [Output::Ignored(_)])),
                 }
             }
             Step::Security { encrypted, bonded, authenticated, authorized, key_size } => {
-                *security = Security { encrypted, bonded, authenticated, authorized, key_size };
+                client.security = Security { encrypted, bonded, authenticated, authorized, key_size };
             }
             Step::Notify { handles, value } => {
                 let values: Vec<_> = handles.iter().map(|&low| (handle(low), value)).collect();
-                for pdu in server.notify_multiple(table, *security, &values) {
+                for pdu in server.notify_multiple(table, client, &values) {
                     assert!(matches!(
                         AttPdu::from_octets(&pdu),
                         Ok(AttPdu::HandleValueNtf(_) | AttPdu::MultipleHandleValueNtf(_))
@@ -129,7 +129,7 @@ impl Run {
                 }
             }
             Step::Indicate { handle: low, value } => {
-                match server.indicate(table, *security, handle(low), Bytes::copy_from_slice(value)) {
+                match server.indicate(table, client, handle(low), Bytes::copy_from_slice(value)) {
                     Indicated::Send(pdu) => self.indicated(&pdu),
                     Indicated::Queued => {
                         assert!(self.unconfirmed);
@@ -148,8 +148,12 @@ impl Run {
                 let range = after.changed_since(table);
                 assert_eq!(range.is_none(), after.hash() == table.hash());
                 *table = after.clone();
-                let outputs =
-                    range.map(|range| server.on_table_changed(table, *security, range)).unwrap_or_default();
+                let mut outputs = Vec::new();
+                if let Some(range) = range {
+                    client.on_table_changed(table, range.clone());
+                    outputs = server.on_table_changed(table, range.clone());
+                    outputs.extend(server.indicate_change(table, client, range));
+                }
                 for output in outputs {
                     let Output::Send(pdu) = output else { panic!("{output:?}") };
                     match AttOpcode(pdu[0]).kind() {
@@ -163,9 +167,9 @@ impl Run {
                 assert!(self.asked.is_none() || self.server.asking().is_some());
             }
             Step::Again => {
-                let remembered = server.remembered(table);
-                *server = Server::new(517);
-                server.restore(table, remembered);
+                let remembered = client.remembered(table);
+                (*server, *client) = (Server::new(517), Client::new(client.security));
+                client.restore(table, remembered);
                 (self.asked, self.unconfirmed, self.waiting) = (None, false, 0);
             }
         }
@@ -175,12 +179,12 @@ impl Run {
         for handle in 1..=LAST_HANDLE {
             assert!(self.table.value(handle).is_none_or(|value| value.len() <= 512));
         }
-        assert!(self.server.configurations().len() < usize::from(LAST_HANDLE));
+        assert!(self.client.configurations().len() < usize::from(LAST_HANDLE));
     }
 
     fn pdu(&mut self, pdu: &[u8]) {
         let mtu = self.server.mtu();
-        let outputs = self.server.on_pdu(&mut self.table, self.security, pdu);
+        let outputs = self.server.on_pdu(&mut self.table, &mut self.client, pdu);
         let opcode = pdu.first().map(|&code| AttOpcode(code));
         match opcode.filter(|opcode| opcode.kind() == PduKind::Request) {
             Some(_) if self.asked.is_some() => assert!(matches!(outputs[..], [Output::Ignored(_)])),
