@@ -271,7 +271,7 @@ impl Link {
     ) {
         let Some(mut bearer) = self.bearers.enhanced.remove(&channel) else { return };
         self.serving.client.set_enhanced_bearers(self.bearers.enhanced.len());
-        self.forget_indications(now, BearerId::Enhanced(channel));
+        self.indications.forget(BearerId::Enhanced(channel));
         if let Some(op) = bearer.att.close() {
             out.done(op, Err(ChannelError::Closed(reason).into()));
         }
@@ -283,7 +283,7 @@ impl Link {
         let Some(bearer) = self.bearers.enhanced.get_mut(&channel) else { return };
         let outstanding = bearer.att.close();
         *bearer = LinkBearer { att: Bearer::ended(), ..LinkBearer::enhanced(bearer.att.mtu()) };
-        self.forget_indications(now, BearerId::Enhanced(channel));
+        self.indications.forget(BearerId::Enhanced(channel));
         self.channels.credit().close(now, channel);
         if let Some(op) = outstanding {
             out.done(op, Err(error));

@@ -20,23 +20,44 @@ const MOST_UNCONFIRMED: usize = 8;
 pub(super) struct Indications {
     /// Where indications came that have not reached their readers, the oldest first.
     unconfirmed: VecDeque<BearerId>,
-    pub(super) confirm_by: Option<Instant>,
+    confirm_by: Option<Instant>,
+}
+
+impl Indications {
+    /// When the oldest is confirmed all the same.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.confirm_by
+    }
+
+    /// A bearer is over, and what came on it is confirmed no more.
+    pub(super) fn forget(&mut self, at: BearerId) {
+        self.unconfirmed.retain(|unconfirmed| *unconfirmed != at);
+        self.confirm_by.take_if(|_| self.unconfirmed.is_empty());
+    }
+
+    /// One that has come; `false` when the peer has sent too many on this bearer.
+    fn push(&mut self, now: Instant, at: BearerId) -> bool {
+        if self.unconfirmed.iter().filter(|unconfirmed| **unconfirmed == at).count() >= MOST_UNCONFIRMED {
+            return false;
+        }
+        self.unconfirmed.push_back(at);
+        self.confirm_by.get_or_insert(now + CONFIRM_WITHIN);
+        true
+    }
+
+    /// Where the oldest came; the next one has its time from now on.
+    fn pop(&mut self, now: Instant) -> Option<BearerId> {
+        let at = self.unconfirmed.pop_front()?;
+        self.confirm_by = (!self.unconfirmed.is_empty()).then(|| now + CONFIRM_WITHIN);
+        Some(at)
+    }
 }
 
 impl Link {
     /// Confirms one indication, where it came.
     pub(super) fn confirm(&mut self, now: Instant, out: &mut Out<'_>) {
-        let Some(at) = self.indications.unconfirmed.pop_front() else { return };
-        self.indications.confirm_by =
-            (!self.indications.unconfirmed.is_empty()).then(|| now + CONFIRM_WITHIN);
+        let Some(at) = self.indications.pop(now) else { return };
         self.send_on(now, at, &AttPdu::from(HandleValueCfm {}).to_bytes(), out);
-    }
-
-    /// A bearer is over, and what came on it is confirmed no more.
-    pub(super) fn forget_indications(&mut self, now: Instant, at: BearerId) {
-        self.indications.unconfirmed.retain(|unconfirmed| *unconfirmed != at);
-        let deadline = self.indications.confirm_by.unwrap_or(now + CONFIRM_WITHIN);
-        self.indications.confirm_by = (!self.indications.unconfirmed.is_empty()).then_some(deadline);
     }
 
     /// A value that waits for one confirmation.
@@ -48,9 +69,7 @@ impl Link {
         value: Bytes,
         out: &mut Out<'_>,
     ) {
-        if self.indications.unconfirmed.iter().filter(|unconfirmed| **unconfirmed == at).count()
-            >= MOST_UNCONFIRMED
-        {
+        if !self.indications.push(now, at) {
             tracing::warn!(
                 connection = self.id.0,
                 handle,
@@ -58,12 +77,10 @@ impl Link {
             );
             return;
         }
-        self.indications.unconfirmed.push_back(at);
         if !self.is_ready() {
             // It has no reader, and the server waits.
             return self.confirm(now, out);
         }
-        self.indications.confirm_by.get_or_insert(now + CONFIRM_WITHIN);
         out.value(self.id, handle, value, true);
     }
 }

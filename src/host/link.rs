@@ -168,7 +168,7 @@ impl Link {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let waits = self.waits.iter().map(|(_, _, until)| *until).min();
         let (serving, channels) = (self.serving.deadline(), self.channels.deadline());
-        let ours = [self.bearers.deadline(), self.indications.confirm_by, waits, self.ends_by];
+        let ours = [self.bearers.deadline(), self.indications.deadline(), waits, self.ends_by];
         ours.into_iter().chain([serving, channels]).flatten().min()
     }
 
@@ -181,7 +181,7 @@ impl Link {
             let silent = OpError::ControllerSilent { command: wait.opcode(), after: PROCEDURE_LIMIT };
             out.done(op, Err(silent));
         }
-        if self.indications.confirm_by.is_some_and(|deadline| deadline <= now) {
+        if self.indications.deadline().is_some_and(|deadline| deadline <= now) {
             tracing::warn!(connection = self.id.0, "indication confirmed unread: its reader is too slow");
             self.confirm(now, out);
         }
