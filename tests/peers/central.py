@@ -20,7 +20,7 @@ from bumble.gatt import GATT_INCLUDE_ATTRIBUTE_TYPE
 from bumble.gatt_client import Client, ServiceProxy
 from jsonlines import emit, serve_commands
 from services import PROPERTY_NAMES, full
-from virtual_link import free_closed_channels, host_on
+from virtual_link import free_closed_channels, host_on, radio_options
 
 ECHO_PSM = 0x90  # of the channels that this side echoes
 
@@ -281,9 +281,7 @@ async def answer(procedure):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--listen', type=int, default=0, metavar='PORT', help='bring the radio; 0: any free port')
-    parser.add_argument('--hci', metavar='SPEC', help='join a radio: tcp-client:127.0.0.1:6402')
-    parser.add_argument('--legacy-controllers', action='store_true', help='controllers without extended advertising')
+    radio_options(parser)
     parser.add_argument('--address', default='E0:E1:E2:E3:E4:E5', help='static random address')
     parser.add_argument('--eatt', action='store_true', help='enhanced ATT bearers to its own table')
     parser.add_argument('--debug', action='store_true')

@@ -20,7 +20,7 @@ from bumble.device import (AdvertisingEventProperties, AdvertisingParameters, De
                            DeviceConfiguration)
 from jsonlines import emit, serve_commands
 from services import Services, test_uuid
-from virtual_link import free_closed_channels, host_on
+from virtual_link import free_closed_channels, host_on, radio_options
 
 
 class Peripheral:
@@ -156,9 +156,7 @@ class Peripheral:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--listen', type=int, default=0, metavar='PORT', help='bring the radio; 0: any free port')
-    parser.add_argument('--hci', metavar='SPEC', help='join a radio: tcp-client:127.0.0.1:6402')
-    parser.add_argument('--legacy-controllers', action='store_true', help='controllers without extended advertising')
+    radio_options(parser)
     parser.add_argument('--extended-pdus', action='store_true', help='advertise with extended PDUs')
     parser.add_argument('--name', default='Peer')
     parser.add_argument('--address', default='F0:F1:F2:F3:F4:F5', help='static random address')

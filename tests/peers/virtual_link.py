@@ -23,6 +23,13 @@ EXTENDED_FEATURES = hci.LeFeatureMask.LE_EXTENDED_ADVERTISING | hci.LeFeatureMas
 REPORT_DATA = 229  # octets of data that fit one extended advertising report
 
 
+def radio_options(parser):
+    """What `host_on` reads."""
+    parser.add_argument('--listen', type=int, default=0, metavar='PORT', help='bring the radio; 0: any free port')
+    parser.add_argument('--hci', metavar='SPEC', help='join a radio: tcp-client:127.0.0.1:6402')
+    parser.add_argument('--legacy-controllers', action='store_true', help='controllers without extended advertising')
+
+
 async def host_on(options) -> tuple[Host, int | None]:
     """A host on the radio that `--hci` names, or on one of its own that `--listen` opens for others, with its port."""
     if options.hci:
