@@ -8,6 +8,7 @@ mod advertising;
 mod bearers;
 mod begin;
 mod channels;
+mod client;
 mod config;
 mod controller;
 mod event;
