@@ -20,6 +20,7 @@ mod phase;
 mod queue;
 mod recovery;
 mod request;
+mod sending;
 mod serving;
 
 #[cfg(feature = "tokio")]
@@ -35,15 +36,12 @@ pub use serving::{ServerEvent, ServerRequest};
 
 use crate::gap::connect::Connector;
 use crate::gap::report::Assembler;
-use crate::gap::scan::{ScanSupport, Scanner};
+use crate::gap::scan::Scanner;
 use crate::gatt::server::Table;
 use crate::hci::acl::AclData;
 use crate::hci::acl_flow::AclFlow;
-use crate::hci::command::{self, HciCommand};
 use crate::hci::command_flow::CommandFlow;
-use crate::hci::{
-    ConnectionHandle, ControllerInfo, ErrorCode, Initialization, Opcode, OwnAddressType, ParameterUnits,
-};
+use crate::hci::{ConnectionHandle, ControllerInfo, ErrorCode, Initialization, Opcode, ParameterUnits};
 use crate::l2cap::credit::Servers;
 use crate::transports::{HciPacket, PacketIndicator};
 use crate::{BdAddr, Instant};
@@ -124,9 +122,6 @@ enum Owner {
     /// Nobody.
     Housekeeping,
 }
-
-/// Commands of the host itself that may wait for the controller.
-const MOST_HOUSEKEEPING: usize = 64;
 
 /// Why the host wants to be called at a certain time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -353,47 +348,6 @@ impl Host {
         }
     }
 
-    /// Lets every part send what it may send now.
-    fn pump(&mut self, now: Instant) {
-        if let (State::Ready, Some(info)) = (&self.state, &self.info) {
-            let extended = info.extended;
-            if self.connector.is_blocked() {
-                self.scanner.pause();
-            }
-            if let Some(packet) = self.connector.poll_command(now, extended, !self.scanner.is_scanning()) {
-                self.commands.push(Owner::Connect, packet);
-            }
-            if !self.connector.is_blocked() && !self.connector.is_initiating() {
-                self.scanner.resume();
-            }
-            let support = ScanSupport {
-                extended,
-                coded: info.features.coded_phy(),
-                own_address_type: OwnAddressType::Random,
-            };
-            if let Some(packet) = self.scanner.poll_command(&support) {
-                self.commands.push(Owner::Scan, packet);
-            }
-            while let Some(outcome) = self.scanner.poll_outcome() {
-                self.on_scan_outcome(outcome);
-            }
-            let support = self.advertise_support();
-            if let Some(packet) = self.advertising.advertiser.poll_command(&support) {
-                self.commands.push(Owner::Advertise, packet);
-            }
-        }
-        self.poll_advertising();
-        let (acl, events) = (&mut self.acl, &mut self.events);
-        let out = &mut Out { acl, events, table: &mut self.table, servers: &self.servers };
-        self.links.values_mut().for_each(|link| link.pump_channels(now, out));
-        while let Some(packet) = self.commands.pump(now) {
-            self.transmit.push_back(packet);
-        }
-        while let Some(packet) = self.acl.pump() {
-            self.transmit.push_back(packet);
-        }
-    }
-
     fn done(&mut self, op: OpId, result: Result<Output, OpError>) {
         self.events.push_back(Event::OpDone { op, result });
     }
@@ -406,43 +360,5 @@ impl Host {
         let link = self.links.get_mut(&handle)?;
         let (acl, events) = (&mut self.acl, &mut self.events);
         Some(act(link, &mut Out { acl, events, table: &mut self.table, servers: &self.servers }))
-    }
-
-    /// A command whose outcome nobody waits for. Peers and controllers can cause any number of them, so only a few
-    /// wait for a controller that does not answer.
-    fn housekeeping<'a>(&mut self, command: impl HciCommand<'a>) {
-        let ours = self.commands.waiting().filter(|(owner, _)| matches!(owner, Owner::Housekeeping));
-        if ours.count() >= MOST_HOUSEKEEPING {
-            tracing::warn!("command not sent: the controller answers too slowly");
-            return;
-        }
-        match command.to_packet() {
-            Ok(packet) => self.commands.push(Owner::Housekeeping, packet),
-            Err(error) => tracing::warn!(%error, "command not sent"),
-        }
-    }
-
-    fn disconnect(&mut self, now: Instant, handle: ConnectionHandle, reason: ErrorCode) {
-        if let Some(link) = self.links.get_mut(&handle) {
-            link.end(now);
-            if link.is_waiting(Wait::Disconnection) {
-                return;
-            }
-        }
-        // Never left out, but never twice: no more wait than there are handles.
-        if let Ok(packet) = (command::Disconnect { connection_handle: handle, reason }).to_packet()
-            && !self.commands.waiting().any(|(_, waiting)| *waiting == packet)
-        {
-            self.commands.push(Owner::Housekeeping, packet);
-        }
-    }
-
-    /// What the controller has begun for somebody it need not be told again.
-    fn withdraw_disconnect(&mut self, handle: ConnectionHandle) {
-        let opcode = command::Disconnect::OPCODE.0.to_le_bytes();
-        self.commands.withdraw(|owner, packet| {
-            matches!((owner, packet.as_slice()), (Owner::Housekeeping, [_, a, b, _, c, d, ..])
-                if [*a, *b] == opcode && [*c, *d] == handle.0.to_le_bytes())
-        });
     }
 }
