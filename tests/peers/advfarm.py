@@ -151,7 +151,7 @@ async def main():
     parser.add_argument('--period', type=float, default=0.1, help='seconds between two PDUs of one advertiser')
     options = parser.parse_args()
     rows, link = catalogue(), VirtualLink()
-    serve_commands({})
+    serve_commands()
     emit('ready', port=await link.listen(options.listen), advertisers=[
         dict(name=row.name, address=row.address, address_type='public' if row.kind == 'public' else 'random',
              data=row.data, response=row.response if row.properties & SCANNABLE else None,

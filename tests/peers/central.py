@@ -2,7 +2,7 @@
 stdin, one JSON object per line, is answered by what it saw.
 
 Either it brings the radio (`--listen`: the peripheral connects over H4 on TCP), or it joins one (`--hci`, rootcanal).
-An ATT error is an answer too: {"error": code}. The commands are the methods `cmd_…` below.
+An ATT error is an answer too: {"error": code}. The commands are the methods `cmd_…` below and in pairing.py.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from bumble.device import Advertisement, Device, DeviceConfiguration, Peer
 from bumble.gatt import GATT_INCLUDE_ATTRIBUTE_TYPE
 from bumble.gatt_client import Client, ServiceProxy
 from jsonlines import emit, serve_commands
+from pairing import Security, pairing_options, privacy
 from services import PROPERTY_NAMES, full
 from virtual_link import free_closed_channels, host_on, radio_options
 
@@ -29,18 +30,22 @@ class Central:
     def __init__(self, options):
         self.options = options
         self.connection = self.peer = None
+        self.security = Security(options)
         self.received = {}  # value handle -> values, in the order they came
 
     async def run(self):
         host, port = await host_on(self.options)
         self.device = Device(host=host, config=DeviceConfiguration(
-            name='Central', address=hci.Address(self.options.address), eatt_enabled=self.options.eatt))
+            name='Central', address=hci.Address(self.options.address), eatt_enabled=self.options.eatt,
+            **privacy(self.options)))
+        self.security.attach(self.device)
         free_closed_channels(self.device.l2cap_channel_manager)
         self.device.create_l2cap_server(
             spec=l2cap.LeCreditBasedChannelSpec(psm=ECHO_PSM, mtu=512, mps=64, max_credits=4), handler=self.echo)
         await self.device.power_on()
-        serve_commands({name[4:]: getattr(self, name) for name in dir(self) if name.startswith('cmd_')})
-        emit('ready', port=port, address=self.options.address, echo_psm=ECHO_PSM)
+        serve_commands(self, self.security)
+        emit('ready', port=port, address=self.device.random_address.to_string(False), identity=self.options.address,
+             echo_psm=ECHO_PSM)
         await asyncio.get_running_loop().create_future()
 
     def echo(self, channel):
@@ -93,6 +98,7 @@ class Central:
         self.connection = connection = await self.device.connect(
             hci.Address(address), own_address_type=hci.OwnAddressType.RANDOM, timeout=seconds)
         self.peer, self.received = Peer(connection), {}
+        self.security.watch(connection)
         connection.on('disconnection', lambda reason: emit('disconnected', reason=int(reason)))
         connection.on('connection_parameters_update', lambda: emit('parameters', **self.timing()))
 
@@ -127,6 +133,18 @@ class Central:
 
     async def cmd_features(self):
         return int(await self.connection.get_remote_le_features())
+
+    # --- security
+
+    async def cmd_pair(self):
+        return await self.security.pair(self.connection)
+
+    async def cmd_encrypt(self):
+        return await self.security.encrypt(self.connection)
+
+    async def cmd_new_address(self):
+        """Connects with another resolvable address from now on: that."""
+        return await self.security.new_address()
 
     # --- the attribute protocol
 
@@ -282,6 +300,7 @@ async def answer(procedure):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     radio_options(parser)
+    pairing_options(parser)
     parser.add_argument('--address', default='E0:E1:E2:E3:E4:E5', help='static random address')
     parser.add_argument('--eatt', action='store_true', help='enhanced ATT bearers to its own table')
     parser.add_argument('--debug', action='store_true')

@@ -162,9 +162,16 @@ class PeerProcess(JsonProcess):
 
     def command(self, name, within=15, **members):
         """Runs a command of the peer to its end."""
+        return self.answered(name, self.begin(name, **members), within)
+
+    def begin(self, name, **members):
+        """Starts one; what `answered` then waits for."""
         start = self.mark()
         self.process.stdin.write(json.dumps({'cmd': name, **members}) + '\n')
         self.process.stdin.flush()
+        return start
+
+    def answered(self, name, start, within=15):
         answer = self.lines.wait(lambda found: found.get('cmd') == name, within, f'the answer to {name}', start)
         equal(answer['event'], 'done', f'the peer\'s command {name}: {answer}')
         return answer['result']

@@ -17,10 +17,11 @@ def emit(event: str, **members):
           flush=True)
 
 
-def serve_commands(handlers: dict):
-    """Runs `handlers[name](**rest)` for each line `{"cmd": name, ...rest}` and answers with `done` or `failed`.
-    The end of stdin ends the process: a peer never outlives its driver."""
+def serve_commands(*owners):
+    """Runs the method `cmd_name(**rest)` of one of these for each line `{"cmd": name, ...rest}` and answers with `done`
+    or `failed`. The end of stdin ends the process: a peer never outlives its driver."""
     loop = asyncio.get_running_loop()
+    handlers = {name[4:]: getattr(owner, name) for owner in owners for name in dir(owner) if name.startswith('cmd_')}
 
     async def handle(line):
         command = json.loads(line)

@@ -3,8 +3,9 @@
 Either it brings the radio (`--listen`: hosts connect over H4 on TCP), or it joins one (`--hci`, rootcanal).
 Commands on stdin, one JSON object per line: {"cmd": "battery", "level": N} {"cmd": "indicate"} {"cmd": "hr_rate",
 "hz": N} {"cmd": "disconnect", "reason": N} {"cmd": "sink"} {"cmd": "reset_sink"} {"cmd": "service_changed"}
-{"cmd": "conn_params"} {"cmd": "advertise", "on": bool} {"cmd": "echo", "psm": N, "mtu": N, "mps": N, "credits": N}. The control characteristic does some of it from the air:
-01 disconnect, 02 battery, 03 indicate, 04 <u16 Hz> heart rate, 06 parameters, 07 service changed, 08 reset the sink.
+{"cmd": "conn_params"} {"cmd": "advertise", "on": bool} {"cmd": "echo", "psm": N, "mtu": N, "mps": N, "credits": N}
+{"cmd": "security_request"} {"cmd": "new_address"}, and those of pairing.py. The control characteristic does some of it from the air:
+01 disconnect, 02 battery, 03 indicate, 04 <u16 Hz> heart rate, 05 security request, 06 parameters, 07 service changed, 08 reset the sink.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from bumble.core import AdvertisingData
 from bumble.device import (AdvertisingEventProperties, AdvertisingParameters, Device,
                            DeviceConfiguration)
 from jsonlines import emit, serve_commands
+from pairing import Security, pairing_options, privacy
 from services import Services, test_uuid
 from virtual_link import free_closed_channels, host_on, radio_options
 
@@ -28,11 +30,14 @@ class Peripheral:
         self.options = options
         self.hr_hz = options.hr_rate
         self.sequence = 0
+        self.security = Security(options)
 
     async def run(self):
         host, port = await host_on(self.options)
         self.device = Device(host=host, config=DeviceConfiguration(
-            name=self.options.name, address=hci.Address(self.options.address), eatt_enabled=False))
+            name=self.options.name, address=hci.Address(self.options.address), eatt_enabled=False,
+            **privacy(self.options)))
+        self.security.attach(self.device)
         self.device.gatt_server.max_mtu = self.options.mtu
         self.services = Services(self.device.notify_subscriber, self.control, self.options.slow)
         self.device.add_services(self.services.all)
@@ -41,8 +46,8 @@ class Peripheral:
         await self.device.power_on()
         free_closed_channels(self.device.l2cap_channel_manager)
         await self.advertise()
-        serve_commands({name[4:]: getattr(self, name) for name in dir(self) if name.startswith('cmd_')})
-        emit('ready', port=port, address=self.options.address, name=self.options.name,
+        serve_commands(self, self.security)
+        emit('ready', port=port, address=self.on_air(), identity=self.options.address, name=self.options.name,
              table=self.services.table(self.device.gatt_server))
         await self.beat()
 
@@ -74,6 +79,9 @@ class Peripheral:
                 own_address_type=hci.OwnAddressType.RANDOM,
                 advertising_interval_min=interval, advertising_interval_max=interval)
 
+    def on_air(self):
+        return self.device.random_address.to_string(False)
+
     async def beat(self):
         """Notifies the heart rate at `hr_hz`, catching up after a late wake-up, numbering every value."""
         due = time.monotonic()
@@ -95,6 +103,7 @@ class Peripheral:
 
     def on_connection(self, connection):
         emit('connected', peer=connection.peer_address.to_string(False))
+        self.security.watch(connection)
         connection.on('disconnection', lambda reason: emit('disconnected', reason=int(reason)))
         connection.on('connection_att_mtu_update', lambda: emit('mtu', mtu=connection.att_mtu))
 
@@ -146,6 +155,19 @@ class Peripheral:
         for connection in list(self.device.connections.values()):
             await connection.update_parameters(interval_min, interval_max, latency, timeout, use_l2cap=True)
 
+    def cmd_security_request(self):
+        for connection in self.device.connections.values():
+            connection.request_pairing()
+
+    async def cmd_new_address(self):
+        """Advertises with another resolvable address: that."""
+        while not self.device.is_advertising:  # begun again after a link, but not yet
+            await asyncio.sleep(0.02)
+        await self.device.stop_advertising()
+        made = await self.security.new_address()
+        await self.advertise()
+        return made
+
     async def cmd_service_changed(self, start=1, end=0xFFFF):
         await self.device.gatt_server.indicate_subscribers(
             self.device.gatt_service.service_changed_characteristic, struct.pack('<HH', start, end))
@@ -157,6 +179,7 @@ class Peripheral:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     radio_options(parser)
+    pairing_options(parser)
     parser.add_argument('--extended-pdus', action='store_true', help='advertise with extended PDUs')
     parser.add_argument('--name', default='Peer')
     parser.add_argument('--address', default='F0:F1:F2:F3:F4:F5', help='static random address')

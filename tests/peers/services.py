@@ -126,7 +126,8 @@ class Services:
         def need(connection):
             if not connection.encryption:
                 raise att.ATT_Error(att.ErrorCode.INSUFFICIENT_ENCRYPTION)
-            if name == 'authenticated' and not connection.authenticated:
+            # Bumble's own `authenticated` is true after Just Works too.
+            if name == 'authenticated' and not connection.protected:
                 raise att.ATT_Error(att.ErrorCode.INSUFFICIENT_AUTHENTICATION)
 
         def read(connection):

@@ -20,6 +20,11 @@ RSSI = -50  # dBm, of every report
 CONNECTABLE, SCANNABLE, DIRECTED, LEGACY = 0x01, 0x02, 0x04, 0x10
 LEGACY_PROPERTIES = {0: 0x13, 1: 0x1D, 2: 0x12, 3: 0x10, 4: 0x15}  # by legacy advertising type
 EXTENDED_FEATURES = hci.LeFeatureMask.LE_EXTENDED_ADVERTISING | hci.LeFeatureMask.LE_PERIODIC_ADVERTISING
+RESOLVING = {hci.HCI_LE_ADD_DEVICE_TO_RESOLVING_LIST_COMMAND, hci.HCI_LE_REMOVE_DEVICE_FROM_RESOLVING_LIST_COMMAND,
+             hci.HCI_LE_CLEAR_RESOLVING_LIST_COMMAND, hci.HCI_LE_READ_RESOLVING_LIST_SIZE_COMMAND,
+             hci.HCI_LE_READ_PEER_RESOLVABLE_ADDRESS_COMMAND, hci.HCI_LE_READ_LOCAL_RESOLVABLE_ADDRESS_COMMAND,
+             hci.HCI_LE_SET_ADDRESS_RESOLUTION_ENABLE_COMMAND, hci.HCI_LE_SET_PRIVACY_MODE_COMMAND,
+             hci.HCI_LE_SET_RESOLVABLE_PRIVATE_ADDRESS_TIMEOUT_COMMAND}
 REPORT_DATA = 229  # octets of data that fit one extended advertising report
 
 
@@ -64,6 +69,7 @@ class VirtualLink:
         made = RepairedController(f'controller-{self.made}', link=self.air, public_address=public)
         made.le_acl_data_packet_length, made.total_num_le_acl_data_packets = 27, 64
         made.supported_max_tx_octets = made.supported_max_rx_octets = 251
+        made.le_features = made.le_features & ~hci.LeFeatureMask.LL_PRIVACY
         if not self.extended:
             made.le_features = made.le_features & ~EXTENDED_FEATURES
         return made
@@ -140,8 +146,11 @@ class LegacyAdvertiser(controller.LegacyAdvertiser):
 
 class RepairedController(controller.Controller):
     """The stock controller, where: every command is answered, Reset resets, Create Connection Cancel cancels, a local
-    disconnection is reported as 0x16, reports follow the kind of scan, and data length, PHY, remote version and the
-    filter accept list work."""
+    disconnection is reported as 0x16, reports follow the kind of scan, a key is refreshed when the link is encrypted
+    already, and data length, PHY, remote version and the filter accept list work. It has no resolving list: Bumble's
+    takes what it is told, and resolves nothing."""
+
+    supported_commands = controller.Controller.supported_commands - RESOLVING
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -171,7 +180,7 @@ class RepairedController(controller.Controller):
     # --- commands
 
     def on_hci_command_packet(self, command):
-        if hasattr(self, f'on_{command.name.lower()}'):
+        if hasattr(self, f'on_{command.name.lower()}') and command.op_code not in RESOLVING:
             return super().on_hci_command_packet(command)
         self._send_hci_command_status(hci.HCI_ErrorCode.UNKNOWN_HCI_COMMAND_ERROR, command.op_code)
 
@@ -217,6 +226,14 @@ class RepairedController(controller.Controller):
     def on_hci_le_remove_device_from_filter_accept_list_command(self, command):
         self.accept_list.discard(bytes(command.address))
         return super().on_hci_le_remove_device_from_filter_accept_list_command(command)
+
+    def on_le_encryption_change(self, connection, status):
+        if status == hci.HCI_ErrorCode.SUCCESS and getattr(connection, 'encrypted', False):
+            self.send_hci_packet(hci.HCI_Encryption_Key_Refresh_Complete_Event(
+                status=status, connection_handle=connection.handle))
+            return
+        connection.encrypted = status == hci.HCI_ErrorCode.SUCCESS
+        super().on_le_encryption_change(connection, status)
 
     def on_hci_disconnect_command(self, command):
         connection = self.find_le_connection_by_handle(command.connection_handle)
