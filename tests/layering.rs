@@ -18,11 +18,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     // PDUs and the bearer know nothing of what carries them.
     ("att", &[]),
     ("gatt", &["att", "crypto"]),
-    ("smp", &["hci"]),
-    ("gap", &["hci"]),
+    ("smp", &["hci", "crypto"]),
+    ("gap", &["hci", "crypto"]),
     // A declaration, for whoever serves and advertises it.
     ("peripheral", &["hci", "gap", "gatt"]),
-    ("host", &["hci", "l2cap", "att", "gatt", "smp", "gap"]),
+    ("host", &["hci", "l2cap", "att", "gatt", "smp", "gap", "crypto"]),
     // Codecs only: what is printed does not depend on what a host made of it.
     (
         "capture",
@@ -41,8 +41,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     // What a capture holds, made into requests and answers of a host.
     ("replay", &["host", "capture", "hci", "l2cap", "att", "smp", "gatt", "gap"]),
-    // Never the host nor a procedure of it: a fault that both sides share would cancel out.
-    ("sim", &["hci", "l2cap", "att", "smp", "gap::advertising_data"]),
+    // Never the host nor a procedure of it: a fault that both sides share would cancel out. The functions of `crypto`
+    // are judged by the specification's sample data.
+    ("sim", &["hci", "l2cap", "att", "smp", "gap::advertising_data", "crypto"]),
     ("driver", &["host", "capture", "hci", "l2cap::credit", "att", "gatt", "gap"]),
     ("api", &["driver", "host", "capture", "hci", "l2cap::credit", "att", "gatt", "gap", "sim", "replay"]),
     ("lib", &["api"]),

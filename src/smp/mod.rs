@@ -2,4 +2,5 @@
 
 pub mod pdu;
 
+pub use crate::crypto::{Key, ParseKeyError};
 pub use pdu::SmpPdu;
