@@ -7,6 +7,52 @@ use crate::hci::AddressType;
 use crate::open_enum;
 use bytes::{BufMut, Bytes, BytesMut};
 
+/// An octet of flags. Bits without a name are kept: a newer specification may name them.
+macro_rules! flags {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$fmeta:meta])* $flag:ident = $bit:literal),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+        pub struct $name(pub u8);
+
+        impl $name {
+            /// No flag.
+            pub const NONE: Self = Self(0);
+            $($(#[$fmeta])* pub const $flag: Self = Self($bit);)*
+
+            /// Whether all flags of `other` are set.
+            pub const fn contains(self, other: Self) -> bool {
+                self.0 & other.0 == other.0
+            }
+
+            /// Without the flags of `other`.
+            #[must_use]
+            pub const fn without(self, other: Self) -> Self {
+                Self(self.0 & !other.0)
+            }
+
+            /// The flags if `condition`, else none.
+            #[must_use]
+            pub const fn when(self, condition: bool) -> Self {
+                if condition { self } else { Self::NONE }
+            }
+        }
+
+        impl std::ops::BitOr for $name {
+            type Output = Self;
+            fn bitor(self, other: Self) -> Self {
+                Self(self.0 | other.0)
+            }
+        }
+
+        impl std::ops::BitAnd for $name {
+            type Output = Self;
+            fn bitand(self, other: Self) -> Self {
+                Self(self.0 & other.0)
+            }
+        }
+    };
+}
+
 open_enum! {
     /// Why pairing failed ([Vol 3] Part H, 3.5.5).
     pub struct PairingFailedReason(u8) {
@@ -52,9 +98,21 @@ open_enum! {
     }
 }
 
-/// Bits of an `auth_req`. The lowest two are one number, of which only 1 is defined ([Vol 3] Part H, 3.5.1).
-#[derive(Debug)]
-pub enum AuthReq {}
+flags! {
+    /// Bits of an `auth_req`. The lowest two are one number, of which only 1 is defined ([Vol 3] Part H, 3.5.1).
+    pub struct AuthReq {
+        /// The keys are to be kept.
+        BONDING = 0x01,
+        /// Nobody may be able to stand in the middle unseen.
+        MITM = 0x04,
+        /// LE Secure Connections.
+        SECURE_CONNECTIONS = 0x08,
+        /// Keypress notifications are understood.
+        KEYPRESS = 0x10,
+        /// Link keys may be derived by the function h7.
+        CT2 = 0x20,
+    }
+}
 
 impl View<HexInt<u8>> for AuthReq {
     fn show(value: HexInt<u8>, to: &mut dyn Show) {
@@ -62,9 +120,19 @@ impl View<HexInt<u8>> for AuthReq {
     }
 }
 
-/// Bits of a key distribution ([Vol 3] Part H, 3.6.1).
-#[derive(Debug)]
-pub enum KeyDistribution {}
+flags! {
+    /// Which keys one side distributes ([Vol 3] Part H, 3.6.1).
+    pub struct KeyDistribution {
+        /// The long-term key; Secure Connections derives it and never sends it.
+        ENC_KEY = 0x01,
+        /// The identity resolving key and the identity address.
+        ID_KEY = 0x02,
+        /// The signature resolving key.
+        SIGN_KEY = 0x04,
+        /// The BR/EDR link key, derived from the long-term key.
+        LINK_KEY = 0x08,
+    }
+}
 
 impl View<HexInt<u8>> for KeyDistribution {
     fn show(value: HexInt<u8>, to: &mut dyn Show) {
