@@ -17,6 +17,8 @@ pub(super) enum Wake {
     ConnectionEvent(LinkId),
     /// The supervision time-out of a link on which nobody is heard ([Vol 6] Part B, 4.5.2).
     Supervision(LinkId),
+    /// The host of a peripheral has not said for too long which key it has for a link.
+    KeyTimeout(LinkId),
     /// The application of a device asked to be called.
     Device(DeviceId),
     /// A controller has had the time that a command takes.

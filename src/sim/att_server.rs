@@ -23,6 +23,23 @@ pub struct Permissions {
     pub write_command: bool,
     /// All of it on an encrypted link only.
     pub encrypted: bool,
+    /// All of it on a link only that is encrypted with a key from an authenticated pairing.
+    pub authenticated: bool,
+    /// Octets that the key of the encryption must have at least; 0 for any link.
+    pub key_size: u8,
+}
+
+/// How the link of a server's client is secured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Security {
+    /// What goes over it is encrypted.
+    pub encrypted: bool,
+    /// The key comes from a pairing that nobody in the middle can have taken part in.
+    pub authenticated: bool,
+    /// Octets of the key; 0 while nothing is encrypted.
+    pub key_size: u8,
+    /// There is a key for the client, whether it is in use or not.
+    pub bonded: bool,
 }
 
 /// One attribute.
@@ -48,7 +65,7 @@ pub struct Server {
     attributes: Vec<Attribute>,
     own_mtu: u16,
     mtu: u16,
-    encrypted: bool,
+    security: Security,
     prepared: Vec<(u16, u16, Vec<u8>)>,
     /// Values to indicate; the first is on its way while `awaits_confirmation`.
     indications: VecDeque<(u16, Bytes)>,
@@ -76,7 +93,7 @@ impl Server {
             attributes,
             own_mtu: 517,
             mtu: DEFAULT_MTU,
-            encrypted: false,
+            security: Security::default(),
             prepared: Vec::new(),
             indications: VecDeque::new(),
             awaits_confirmation: false,
@@ -150,8 +167,13 @@ impl Server {
         self.mtu
     }
 
-    pub(super) fn set_encrypted(&mut self, encrypted: bool) {
-        self.encrypted = encrypted;
+    /// How the link is secured.
+    pub fn security(&self) -> Security {
+        self.security
+    }
+
+    pub(super) fn set_security(&mut self, security: Security) {
+        self.security = security;
     }
 
     /// Forgets its client; nobody is bonded, so the configurations are as at first.
@@ -162,7 +184,7 @@ impl Server {
             }
         }
         self.mtu = DEFAULT_MTU;
-        self.encrypted = false;
+        self.security = Security::default();
         self.prepared.clear();
         self.indications.clear();
         self.awaits_confirmation = false;
@@ -294,11 +316,8 @@ impl Server {
 
     fn permitted(&self, handle: u16) -> Result<&Attribute, (u16, AttError)> {
         let attribute = self.attribute(handle).ok_or(refusal(handle, AttError::InvalidHandle))?;
-        match attribute.error {
+        match attribute.error.or(self.security.lacks(attribute.permissions)) {
             Some(error) => Err(refusal(handle, error)),
-            None if attribute.permissions.encrypted && !self.encrypted => {
-                Err(refusal(handle, AttError::InsufficientEncryption))
-            }
             None => Ok(attribute),
         }
     }
@@ -367,6 +386,23 @@ impl Server {
             }
         }
         Ok(AttPdu::from(ExecuteWriteRsp {}).to_bytes())
+    }
+}
+
+impl Security {
+    /// Why an attribute with such permissions is kept from the client ([Vol 3] Part C, 10.3.1).
+    fn lacks(self, permissions: Permissions) -> Option<AttError> {
+        let Permissions { encrypted, authenticated, key_size, .. } = permissions;
+        if !self.encrypted && (encrypted || authenticated || key_size > 0) {
+            let keyed = self.bonded;
+            Some(if keyed { AttError::InsufficientEncryption } else { AttError::InsufficientAuthentication })
+        } else if authenticated && !self.authenticated {
+            Some(AttError::InsufficientAuthentication)
+        } else if key_size > self.key_size {
+            Some(AttError::EncryptionKeySizeTooShort)
+        } else {
+            None
+        }
     }
 }
 

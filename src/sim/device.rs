@@ -4,7 +4,7 @@ use super::agenda::{Ticket, Wake};
 use super::air::{Advertisement, Advertiser, Owner};
 use super::link::{End, LONGEST_PDU, Node, Side};
 use super::options::feature;
-use super::{AdvertiserId, DeviceId, LinkId, Radio, Server};
+use super::{AdvertiserId, DeviceId, LinkId, Radio, Security, Server};
 use crate::codec::Rest;
 use crate::l2cap::signaling::{CommandRejectRsp, ConnectionParameterUpdateReq, RejectReason, Signal};
 use crate::l2cap::signaling::{ParameterUpdateResult, SignalingCommand};
@@ -65,7 +65,7 @@ pub struct Device {
     pub advertisement: Advertisement,
     /// Its attributes.
     pub server: Server,
-    /// The key it has for the link, as if bonded.
+    /// The key it has for every link, as if bonded by a method that authenticates.
     pub long_term_key: Option<[u8; 16]>,
     /// Octets of data it takes and sends in one PDU, 27 to 251.
     pub data_length: u16,
@@ -190,6 +190,8 @@ impl Radio {
         let now = self.now;
         let Some(device) = self.devices.get_mut(&id) else { return };
         device.parameter_answer = None;
+        let bonded = device.long_term_key.is_some();
+        device.server.set_security(Security { bonded, ..Security::default() });
         let next = device.application.as_mut().and_then(|app| app.connected(now, &mut device.server));
         device.timer = next.map(|when| self.agenda.at(when.max(now + SOON), Wake::Device(id)));
         if let Some(request) = device.parameter_request {
@@ -197,6 +199,23 @@ impl Radio {
             self.send_frame(link, ChannelId::Signaling, &command);
         }
         self.flush_device(id);
+    }
+
+    /// The key that a device has for its link.
+    pub(super) fn device_key(&mut self, id: DeviceId) -> Option<[u8; 16]> {
+        self.devices.get(&id)?.long_term_key
+    }
+
+    /// The link of a device is encrypted with the key that it gave.
+    pub(super) fn device_encrypted(&mut self, id: DeviceId) {
+        let Some(device) = self.devices.get_mut(&id) else { return };
+        let keyed = device.server.security().bonded;
+        device.server.set_security(Security {
+            encrypted: true,
+            authenticated: true,
+            key_size: 16,
+            bonded: keyed,
+        });
     }
 
     pub(super) fn device_timeout(&mut self, id: DeviceId) {

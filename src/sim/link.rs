@@ -13,6 +13,9 @@ pub(super) const LEAST_PDU: u16 = 27;
 /// And the most.
 pub(super) const LONGEST_PDU: u16 = 251;
 
+/// How long a procedure of the link layer waits for the other side ([Vol 6] Part B, 5.2).
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(40);
+
 /// How strong controllers hear each other, in dBm.
 pub(super) const RSSI: i8 = -50;
 
@@ -148,8 +151,9 @@ pub(super) struct Link {
     /// The central's host has been asked for other parameters.
     pub(super) parameters_asked: bool,
     pub(super) encrypted: bool,
-    /// The central's key, while the peripheral is asked for its own.
-    pub(super) offered_key: Option<[u8; 16]>,
+    /// The central's key, while the peripheral is asked for its own. As long as it is here no data go over the air
+    /// ([Vol 6] Part B, 5.1.3).
+    offered_key: Option<([u8; 16], Ticket)>,
 }
 
 /// Without keys.
@@ -205,8 +209,13 @@ impl Link {
         self.anchor + Duration::from_micros(micros)
     }
 
+    /// The peripheral's key is asked for.
+    pub(super) fn awaits_key(&self) -> bool {
+        self.offered_key.is_some()
+    }
+
     fn has_work(&self) -> bool {
-        !self.procedures.is_empty() || self.ends.iter().any(|end| !end.queue.is_empty())
+        !self.procedures.is_empty() || !self.awaits_key() && self.ends.iter().any(|end| !end.queue.is_empty())
     }
 }
 
@@ -283,6 +292,9 @@ impl Radio {
         let mut completed: u16 = 0;
         for _ in 0..self.options.pdus_per_event.max(1) {
             let Some(link) = self.links.get_mut(&id) else { return };
+            if link.awaits_key() {
+                break;
+            }
             let Some(pdu) = link.end_mut(from).next_pdu() else { break };
             completed += u16::from(pdu.completes);
             match link.node(from.other()) {
@@ -305,10 +317,32 @@ impl Radio {
         link.event = Some(self.agenda.at(when, Wake::ConnectionEvent(id)));
     }
 
+    /// The central's key for a link; the peripheral's host has its time to say which it has.
+    pub(super) fn offer_key(&mut self, id: LinkId, key: [u8; 16]) {
+        let ticket = self.after(RESPONSE_TIMEOUT, Wake::KeyTimeout(id));
+        if let Some(link) = self.links.get_mut(&id)
+            && let Some((_, ticket)) = link.offered_key.replace((key, ticket))
+        {
+            self.agenda.cancel(ticket);
+        }
+    }
+
+    /// The central's key, once: the peripheral has answered, and data may go again.
+    pub(super) fn take_offered_key(&mut self, id: LinkId) -> Option<[u8; 16]> {
+        let (key, ticket) = self.links.get_mut(&id)?.offered_key.take()?;
+        self.agenda.cancel(ticket);
+        Some(key)
+    }
+
+    pub(super) fn key_timeout(&mut self, id: LinkId) {
+        self.end_link(id, [ErrorCode::LmpResponseTimeout; 2]);
+    }
+
     /// Takes a link off the air and tells each end its reason.
     pub(super) fn end_link(&mut self, id: LinkId, reasons: [ErrorCode; 2]) {
         let Some(link) = self.links.remove(&id) else { return };
-        for ticket in [link.event, link.supervision].into_iter().flatten() {
+        let key_timeout = link.offered_key.map(|(_, ticket)| ticket);
+        for ticket in [link.event, link.supervision, key_timeout].into_iter().flatten() {
             self.agenda.cancel(ticket);
         }
         for (end, reason) in link.ends.iter().zip(reasons) {

@@ -35,7 +35,7 @@ mod table;
 mod transport;
 
 pub use air::Advertisement;
-pub use att_server::{Attribute, Permissions, Server};
+pub use att_server::{Attribute, Permissions, Security, Server};
 pub use demo::demo_radio;
 pub use device::{Application, ConnectFailure, Device};
 pub use faults::FaultPlan;

@@ -112,6 +112,7 @@ impl Radio {
                 Wake::Advertise(id) => self.advertising_event(id),
                 Wake::ConnectionEvent(id) => self.connection_event(id),
                 Wake::Supervision(id) => self.supervision_timeout(id),
+                Wake::KeyTimeout(id) => self.key_timeout(id),
                 Wake::Device(id) => self.device_timeout(id),
                 Wake::Command(id) => self.next_command(id),
                 Wake::ScanTimeout(id) => self.scan_timeout(id),

@@ -72,7 +72,7 @@ impl Table {
                 read: has(property::READ),
                 write: has(property::WRITE),
                 write_command: has(property::WRITE_WITHOUT_RESPONSE),
-                encrypted: false,
+                ..Permissions::default()
             };
         });
         if has(property::NOTIFY | property::INDICATE) {

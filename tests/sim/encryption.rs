@@ -126,3 +126,88 @@ fn keys_do_not_print() {
     let printed = format!("{:?}", room.radio).to_lowercase();
     assert!(!printed.contains("171, 171") && !printed.contains("abab"), "{printed}");
 }
+
+#[test]
+fn data_wait_while_the_peripheral_is_asked_for_its_key_and_come_encrypted_or_not_at_all() {
+    for (key, arrive) in [(&KEY, 1), (&OTHER, 0)] {
+        let mut room = Room::new(RadioOptions::default());
+        let (central, handle, peripheral, connection_handle) = room.pair();
+        room.ok(central, &enable(handle));
+        room.send_frame(central, handle, 4, b"not in plaintext");
+        room.send_frame(peripheral, connection_handle, 4, b"nor this");
+        room.run(ms(1000));
+        assert_eq!((room.frames(peripheral).len(), room.frames(central).len()), (0, 0));
+        let long_term_key = Secret(key);
+        room.ok(peripheral, &LeLongTermKeyRequestReply { connection_handle, long_term_key });
+        room.run(ms(50));
+        let seen = room.log.clone();
+        assert_eq!(room.frames(peripheral).len(), arrive);
+        let data = |id| seen.iter().filter(|(_, from, p)| *from == id && p.as_slice()[0] == 2).count();
+        assert_eq!(data(central), arrive);
+    }
+}
+
+#[test]
+fn a_key_that_is_missing_when_an_encrypted_link_is_encrypted_again_ends_it() {
+    let mut room = Room::new(RadioOptions::default());
+    let (central, peripheral, handle) = encrypt(&mut room, Some(&KEY));
+    room.ok(central, &enable(handle));
+    room.run(ms(50));
+    let connection_handle = room.connections(peripheral)[0].connection_handle;
+    room.ok(peripheral, &LeLongTermKeyRequestNegativeReply { connection_handle });
+    room.run(ms(50));
+    assert_eq!(room.disconnections(central), [(handle, ErrorCode::PinOrKeyMissing)]);
+    let ours = ErrorCode::ConnectionTerminatedByLocalHost;
+    assert_eq!(room.disconnections(peripheral), [(connection_handle, ours)]);
+}
+
+#[test]
+fn a_host_that_never_says_which_key_it_has_loses_the_link_after_40_s() {
+    let mut room = Room::new(RadioOptions::default());
+    let (central, handle, peripheral, _) = room.pair();
+    room.ok(central, &enable(handle));
+    room.run(ms(39_900));
+    assert_eq!((room.disconnections(central).len(), room.disconnections(peripheral).len()), (0, 0));
+    room.run(ms(200));
+    assert_eq!(room.disconnections(central), [(handle, ErrorCode::LmpResponseTimeout)]);
+    assert_eq!(room.disconnections(peripheral)[0].1, ErrorCode::LmpResponseTimeout);
+}
+
+#[test]
+fn a_peripheral_that_cannot_encrypt_says_so() {
+    let mut room = Room::new(RadioOptions::default());
+    let central = room.controller(ControllerOptions::default().address(bd_addr(1)));
+    let plain = ControllerOptions { le_features: 0, ..ControllerOptions::legacy() }.address(bd_addr(2));
+    let peripheral = room.controller(plain);
+    room.advertise(peripheral, b"\x02\x01\x06");
+    let handle = room.connect(central, baretooth::Address::public(bd_addr(2)));
+    room.ok(central, &enable(handle));
+    room.run(ms(50));
+    assert_eq!(changes(&room, central), [(ErrorCode::UnsupportedRemoteFeature, 0)]);
+}
+
+#[test]
+fn a_device_without_a_key_asks_for_authentication_and_one_with_it_for_encryption() {
+    for (key, refusal) in [(None, 0x05), (Some(KEY), 0x0F)] {
+        for permissions in [
+            Permissions { read: true, encrypted: true, ..Permissions::default() },
+            Permissions { read: true, authenticated: true, ..Permissions::default() },
+            Permissions { read: true, key_size: 7, ..Permissions::default() },
+        ] {
+            let mut room = Room::new(RadioOptions::default());
+            let central = room.controller(ControllerOptions::default());
+            let server = Table::default()
+                .service(baretooth::uuid16(0x180F))
+                .characteristic(baretooth::uuid16(0x2A19), property::READ, [87])
+                .adjust(|attribute| attribute.permissions = permissions)
+                .build();
+            let mut device = Device::new(random(1)).server(server);
+            device.long_term_key = key;
+            room.radio.add_device(device);
+            let handle = room.connect(central, random(1));
+            room.send_frame(central, handle, 4, &[0x0A, 3, 0]);
+            room.run(ms(50));
+            assert_eq!(room.frames(central), [(4, vec![0x01, 0x0A, 3, 0, refusal])], "{permissions:?}");
+        }
+    }
+}

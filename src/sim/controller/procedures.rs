@@ -113,7 +113,7 @@ impl Radio {
         key: Option<[u8; 16]>,
     ) -> Result<(), ErrorCode> {
         let (link_id, side) = self.link_of(id, handle)?;
-        let asked = self.links.get(&link_id).is_some_and(|link| link.offered_key.is_some());
+        let asked = self.links.get(&link_id).is_some_and(|link| link.awaits_key());
         if side != Side::Peripheral || !asked {
             return Err(ErrorCode::CommandDisallowed);
         }
@@ -260,9 +260,16 @@ impl Radio {
     }
 
     fn request_key(&mut self, id: LinkId, key: [u8; 16], random_number: [u8; 8], encrypted_diversifier: u16) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        link.offered_key = Some(key);
-        match link.node(Side::Peripheral) {
+        let Some(link) = self.links.get(&id) else { return };
+        if link.end(Side::Peripheral).features & feature::ENCRYPTION == 0 {
+            return self.tell(id, Side::Central, |to, connection_handle| {
+                let status = ErrorCode::UnsupportedRemoteFeature;
+                to.send(EncryptionChange { status, connection_handle, encryption_enabled: 0 });
+            });
+        }
+        let peripheral = link.node(Side::Peripheral);
+        self.offer_key(id, key);
+        match peripheral {
             Node::Controller(to, connection_handle) if self.controller(to).wants_le(0x05) => {
                 self.controller(to).send_le(LeLongTermKeyRequest {
                     connection_handle,
@@ -274,7 +281,7 @@ impl Radio {
                 self.begin(id, Side::Peripheral, Procedure::LongTermKey(None))
             }
             Node::Device(device) => {
-                let known = self.devices.get(&device).and_then(|device| device.long_term_key);
+                let known = self.device_key(device);
                 self.begin(id, Side::Peripheral, Procedure::LongTermKey(known));
             }
         }
@@ -282,9 +289,14 @@ impl Radio {
 
     /// Encrypted data are understood with the same key only: otherwise the first of them ends the link.
     fn compare_keys(&mut self, id: LinkId, key: Option<[u8; 16]>) {
+        let Some(offered) = self.take_offered_key(id) else { return };
         let Some(link) = self.links.get_mut(&id) else { return };
-        let Some(offered) = link.offered_key.take() else { return };
         match key {
+            // What was encrypted does not go on without ([Vol 6] Part B, 5.1.3.1).
+            None if link.encrypted => {
+                let ours = ErrorCode::ConnectionTerminatedByLocalHost;
+                self.end_link(id, [ErrorCode::PinOrKeyMissing, ours]);
+            }
             None => self.tell(id, Side::Central, |to, connection_handle| {
                 let status = ErrorCode::PinOrKeyMissing;
                 to.send(EncryptionChange { status, connection_handle, encryption_enabled: 0 });
@@ -308,7 +320,7 @@ impl Radio {
                 if let Some(Node::Device(device)) =
                     self.links.get(&id).map(|link| link.node(Side::Peripheral))
                 {
-                    self.with_device(device, |device| device.server.set_encrypted(true));
+                    self.device_encrypted(device);
                 }
             }
         }
