@@ -7,6 +7,7 @@
 #![allow(dead_code)]
 
 mod attempts;
+mod bond;
 mod error;
 mod manager;
 mod method;
@@ -19,6 +20,7 @@ mod prompt;
 
 pub use crate::crypto::{Key, ParseKeyError};
 pub use attempts::Attempts;
+pub use bond::{Bond, BondedClient, Identity, PairedInfo, SignCounters};
 pub use error::{By, PairingError};
 pub use manager::SecurityManager;
 pub use method::Method;
