@@ -1,25 +1,110 @@
-//! The protocol of one link.
+//! The protocol of one link: who may say what when, the timer, and the end of a pairing.
 
-use super::pdu::PairingFailedReason;
-use super::{Answer, Encrypted, LocalIdentity, Output, PairingError, PairingOptions, PromptId};
+use super::distribution::Distribution;
+use super::error::Refusal;
+use super::exchange::{Exchange, KeyGeneration};
+use super::features::{Features, Terms};
+use super::method::Side;
+use super::outbox::{Outbox, Question};
+use super::pdu::{
+    AuthReq, PairingFailed, PairingFailedReason, PairingKeypressNotification, SecurityRequest, SmpPdu,
+};
+use super::{
+    Answer, By, Encrypted, KeypressType, LocalIdentity, Method, Output, PairingError, PairingOptions,
+    PromptId,
+};
+use crate::codec::HexInt;
 use crate::crypto::Key;
 use crate::hci::{ErrorCode, Role};
 use crate::{Address, Instant};
 use rand_chacha::rand_core::Rng;
+use std::fmt;
+use std::time::Duration;
 
-/// The Security Manager of one link, from its beginning to its end.
-#[derive(Debug)]
+/// How long a pairing may go on without a PDU of ours ([Vol 3] Part H, 3.4).
+const TIMER: Duration = Duration::from_secs(30);
+/// Security Requests that come sooner after another are not told: a peer may send any number.
+const BETWEEN_SECURITY_REQUESTS: Duration = Duration::from_secs(1);
+
+/// The Security Manager of one link, from its beginning to its end. Both roles, both generations; one pairing at a time.
+///
+/// After each call, [`poll_output`](Self::poll_output) is to be called until it gives nothing, and
+/// [`deadline`](Self::deadline) asked again.
+///
+/// ```
+/// use baretooth::hci::Role;
+/// use baretooth::smp::{Key, LocalIdentity, Output, PairingOptions, SecurityManager};
+/// use baretooth::Instant;
+/// # use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+/// # let mut rng = ChaCha20Rng::seed_from_u64(1);
+/// let local = "C0:00:00:00:00:01/random".parse()?;
+/// let peer = "C0:00:00:00:00:02/random".parse()?;
+/// let none = || Key::new([0; 16]);
+/// let identity = LocalIdentity { irk: none(), address: local, csrk: none() };
+///
+/// let mut central = SecurityManager::new(Role::Central, local, peer);
+/// central.pair(Instant::START, &PairingOptions::new(), identity, &mut rng).expect("the first pairing");
+/// let Some(Output::Send(pdu)) = central.poll_output() else { panic!("it begins") };
+/// assert_eq!(pdu[..], [0x01, 0x03, 0x00, 0x09, 16, 0x03, 0x03]);
+/// # Ok::<(), baretooth::ParseAddressError>(())
+/// ```
 pub struct SecurityManager {
     role: Role,
     local: Address,
     peer: Address,
+    state: State,
+    out: Outbox,
+    deadline: Option<Instant>,
+    dead: bool,
+    /// We are the central, and the peer's Security Request is not answered.
+    requested: bool,
+    /// When the last one was told.
+    last_requested: Option<Instant>,
 }
 
-#[allow(unused_variables)] // the bodies follow
+enum State {
+    Idle,
+    /// Peripheral: the central wants to pair, nobody has said whether we do.
+    Asked(Features),
+    /// Peripheral: our Security Request is sent.
+    Wanted(Box<Plan>),
+    /// Central: our Pairing Request is sent.
+    Requested(Box<Plan>, Features),
+    /// The user is asked whether to pair at all.
+    Consent(Box<Exchange>),
+    GeneratingKeys(Box<Exchange>, KeyGeneration),
+    /// Both have the key, and the link is to be encrypted with it.
+    Encrypting {
+        exchange: Box<Exchange>,
+        key: Key,
+        /// The controller has it.
+        given: bool,
+    },
+    Distributing(Box<Exchange>, Distribution),
+}
+
+/// How to pair once the peer has answered.
+struct Plan {
+    options: PairingOptions,
+    identity: LocalIdentity,
+    /// The peer asked for it.
+    begun_by_peer: bool,
+}
+
 impl SecurityManager {
     /// The addresses are those on the air of this link.
     pub fn new(role: Role, local: Address, peer: Address) -> Self {
-        Self { role, local, peer }
+        Self {
+            role,
+            local,
+            peer,
+            state: State::Idle,
+            out: Outbox::default(),
+            deadline: None,
+            dead: false,
+            requested: false,
+            last_requested: None,
+        }
     }
 
     /// The addresses turn out to be others. A pairing in progress goes on with those it began with.
@@ -39,14 +124,14 @@ impl SecurityManager {
         identity: LocalIdentity,
         rng: &mut impl Rng,
     ) -> Result<(), PairingError> {
-        Ok(())
+        self.begin(now, Plan { options: options.clone(), identity, begun_by_peer: false }, rng)
     }
 
     /// Answers [`Output::Asked`], or [`Output::SecurityRequested`] by a pairing: the user is asked for consent where no
     /// method asks them anything.
     ///
     /// # Errors
-    /// When nobody asked (any more), or the options contradict each other.
+    /// When nobody asks (any more), or the options contradict each other.
     pub fn accept(
         &mut self,
         now: Instant,
@@ -54,54 +139,403 @@ impl SecurityManager {
         identity: LocalIdentity,
         rng: &mut impl Rng,
     ) -> Result<(), PairingError> {
-        Ok(())
+        if !self.requested && !matches!(self.state, State::Asked(_)) {
+            return Err(unable("the peer does not ask to pair"));
+        }
+        self.begin(now, Plan { options: options.clone(), identity, begun_by_peer: true }, rng)
     }
 
     /// Answers the same two by a Pairing Failed. Nothing else is told: there was no pairing.
-    pub fn refuse(&mut self, now: Instant, reason: PairingFailedReason) {}
+    pub fn refuse(&mut self, _now: Instant, reason: PairingFailedReason) {
+        let asked = matches!(self.state, State::Asked(_));
+        if asked {
+            self.rest();
+        }
+        if std::mem::take(&mut self.requested) || asked {
+            self.out.send(PairingFailed { reason });
+        }
+    }
 
-    /// A PDU of the peer's.
-    pub fn on_pdu(&mut self, now: Instant, pdu: &[u8], rng: &mut impl Rng) {}
+    /// A PDU of the peer's, whatever it is.
+    pub fn on_pdu(&mut self, now: Instant, pdu: &[u8], rng: &mut impl Rng) {
+        if self.dead {
+            return;
+        }
+        let idle = !self.is_pairing();
+        let result = match SmpPdu::from_octets(pdu) {
+            Ok(SmpPdu::PairingRequest(_)) => self.on_pairing_request(now, pdu, rng),
+            Ok(SmpPdu::SecurityRequest(pdu)) => self.on_security_request(now, AuthReq(pdu.auth_req.0)),
+            Ok(SmpPdu::PairingFailed(pdu)) => {
+                self.on_failed(pdu.reason);
+                Ok(())
+            }
+            Ok(SmpPdu::PairingKeypressNotification(pdu)) => {
+                self.on_keypress(KeypressType(pdu.notification_type));
+                Ok(())
+            }
+            Ok(SmpPdu::Unknown { .. }) => Err(not_supported()),
+            Ok(parsed) => self.advance(&parsed, pdu, rng),
+            Err(_) => {
+                Err(Refusal::new(PairingFailedReason::InvalidParameters, "the peer sent a malformed PDU"))
+            }
+        };
+        match result {
+            // No pairing is in progress that could fail; the peer is told all the same.
+            Err(refusal) if idle || matches!(self.state, State::Wanted(_)) => {
+                self.out.send(PairingFailed { reason: refusal.reason });
+            }
+            result => self.settle(now, result),
+        }
+    }
 
-    /// What the user says; `false` when nobody asks that any more.
+    /// What the user says; `false` when nobody asks that any more, or not that.
     pub fn answer(&mut self, now: Instant, id: PromptId, answer: Answer, rng: &mut impl Rng) -> bool {
-        false
+        let Some(question) = self.out.question(id) else { return false };
+        match (question, answer) {
+            (_, Answer::No) => self.cancel(now),
+            (Question::Passkey, Answer::Passkey(passkey)) => {
+                self.out.close_prompt();
+                if let State::GeneratingKeys(exchange, generation) = &mut self.state {
+                    generation.on_passkey(exchange, &passkey, &mut self.out);
+                }
+            }
+            (Question::Passkey, Answer::Keypress(what)) => self.send_keypress(what),
+            (Question::Number, Answer::Yes) => {
+                self.out.close_prompt();
+                self.on_number_confirmed();
+            }
+            (Question::Consent, Answer::Yes) => {
+                self.out.close_prompt();
+                if let State::Consent(exchange) = self.take_state() {
+                    self.generate_keys(exchange, rng);
+                }
+            }
+            _ => return false,
+        }
+        self.settle(now, Ok(()));
+        true
     }
 
     /// The link is encrypted, or encrypted anew.
-    pub fn on_encrypted(&mut self, now: Instant, with: Encrypted, rng: &mut impl Rng) {}
+    pub fn on_encrypted(&mut self, now: Instant, with: Encrypted, rng: &mut impl Rng) {
+        self.requested = false;
+        match (with, self.take_state()) {
+            (Encrypted::WithPairing, State::Encrypting { exchange, key, given: true }) => {
+                let distribution = Distribution::begin(&exchange, &key, &mut self.out, rng);
+                self.distribute(exchange, distribution);
+            }
+            // What we asked the central for is done.
+            (Encrypted::WithBond, State::Wanted(_)) => self.rest(),
+            (_, state) => self.state = state,
+        }
+        self.settle(now, Ok(()));
+    }
 
     /// The link could not be encrypted with the key of the pairing.
-    pub fn on_encryption_failed(&mut self, now: Instant, status: ErrorCode) {}
+    pub fn on_encryption_failed(&mut self, _now: Instant, status: ErrorCode) {
+        if matches!(self.state, State::Encrypting { .. }) {
+            self.rest();
+            let (reason, by) = (PairingFailedReason::UnspecifiedReason, By::Link(status));
+            self.out.say(Output::Failed(PairingError { reason, by, cause: "" }));
+        }
+    }
 
-    /// We are the peripheral: the key of the pairing in progress, if the central asks for it. It is named by zeros.
+    /// We are the peripheral: the key of the pairing in progress, if the central asks for it. It names it by zeros.
     pub fn long_term_key(&mut self, ediv: u16, rand: [u8; 8]) -> Option<Key> {
-        None
+        match &mut self.state {
+            State::Encrypting { key, given, .. } if (ediv, rand) == (0, [0; 8]) => {
+                *given = true;
+                Some(key.clone())
+            }
+            _ => None,
+        }
     }
 
     /// Our user does not want to pair any more.
-    pub fn cancel(&mut self, now: Instant) {}
+    pub fn cancel(&mut self, now: Instant) {
+        if self.is_pairing() {
+            let refusal = self.out.cancellation();
+            self.settle(now, Err(refusal));
+        }
+    }
 
     /// When [`on_timeout`](Self::on_timeout) is to be called.
     pub fn deadline(&self) -> Option<Instant> {
-        None
+        self.deadline
     }
 
     /// The time has come, or not yet.
-    pub fn on_timeout(&mut self, now: Instant) {}
-
-    /// Whether a pairing is in progress or asked for, by either side.
-    pub fn is_pairing(&self) -> bool {
-        false
+    pub fn on_timeout(&mut self, now: Instant) {
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.rest();
+            self.dead = true;
+            self.requested = false;
+            let (reason, by) = (PairingFailedReason::UnspecifiedReason, By::Timeout);
+            self.out.say(Output::Failed(PairingError { reason, by, cause: "" }));
+        }
     }
 
-    /// A pairing ran out of time: there is none on this link any more.
+    /// Whether a pairing is in progress, or asked for by a Pairing Request of the peer's or a Security Request of ours.
+    pub fn is_pairing(&self) -> bool {
+        !matches!(self.state, State::Idle)
+    }
+
+    /// A pairing ran out of time: there is none on this link any more, and nothing more is sent.
     pub fn is_dead(&self) -> bool {
-        false
+        self.dead
     }
 
     /// What is to be done next.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.out.next()
     }
+
+    fn side(&self) -> Side {
+        if self.role == Role::Central { Side::Initiator } else { Side::Responder }
+    }
+
+    fn begin(&mut self, now: Instant, plan: Plan, rng: &mut impl Rng) -> Result<(), PairingError> {
+        if self.dead {
+            return Err(unable("a pairing on this link ran out of time, and there is none on it any more"));
+        }
+        plan.options.check().map_err(unable)?;
+        let result = match (self.take_state(), self.side()) {
+            (State::Idle, Side::Initiator) => {
+                let request = Features::request(&plan.options);
+                self.out.send_octets(request.pdu());
+                self.state = State::Requested(Box::new(plan), request);
+                self.requested = false;
+                Ok(())
+            }
+            (State::Idle, Side::Responder) => {
+                self.out.send(SecurityRequest { auth_req: HexInt(plan.options.auth_req().0) });
+                self.state = State::Wanted(Box::new(plan));
+                Ok(())
+            }
+            (State::Asked(request), _) => self.respond(plan, request, rng),
+            (state, _) => {
+                self.state = state;
+                return Err(unable("another pairing is in progress on this link"));
+            }
+        };
+        self.settle(now, result);
+        Ok(())
+    }
+
+    fn on_pairing_request(&mut self, now: Instant, pdu: &[u8], rng: &mut impl Rng) -> Result<(), Refusal> {
+        if self.side() == Side::Initiator {
+            return Err(not_supported());
+        }
+        let request = Features::of_peer(pdu)?;
+        match self.take_state() {
+            State::Idle => {
+                self.state = State::Asked(request);
+                self.deadline = Some(now + TIMER);
+                self.out.say(Output::Asked(request.as_request()));
+                Ok(())
+            }
+            State::Wanted(plan) => self.respond(*plan, request, rng),
+            _ => Err(Refusal::out_of_order()),
+        }
+    }
+
+    fn on_security_request(&mut self, now: Instant, auth: AuthReq) -> Result<(), Refusal> {
+        if self.side() == Side::Responder {
+            return Err(not_supported());
+        }
+        let soon = self.last_requested.is_some_and(|last| now.since(last) < BETWEEN_SECURITY_REQUESTS);
+        if !self.is_pairing() && !self.requested && !soon {
+            self.requested = true;
+            self.last_requested = Some(now);
+            self.out.say(Output::SecurityRequested {
+                bonding: auth.contains(AuthReq::BONDING),
+                mitm: auth.contains(AuthReq::MITM),
+                secure_connections: auth.contains(AuthReq::SECURE_CONNECTIONS),
+                keypress: auth.contains(AuthReq::KEYPRESS),
+            });
+        }
+        Ok(())
+    }
+
+    fn on_failed(&mut self, reason: PairingFailedReason) {
+        if self.is_pairing() {
+            self.rest();
+            self.out.say(Output::Failed(PairingError::peers(reason)));
+        }
+    }
+
+    fn on_keypress(&mut self, what: KeypressType) {
+        if let State::GeneratingKeys(exchange, _) = &self.state
+            && exchange.terms.keypress
+        {
+            self.out.tell_keypress(what);
+        }
+    }
+
+    fn send_keypress(&mut self, what: KeypressType) {
+        if let State::GeneratingKeys(exchange, _) = &self.state
+            && exchange.terms.keypress
+            && what.name().is_some()
+        {
+            self.out.send(PairingKeypressNotification { notification_type: what.0 });
+        }
+    }
+
+    /// A PDU that belongs to the pairing in progress, or to none.
+    fn advance(&mut self, pdu: &SmpPdu<'_>, octets: &[u8], rng: &mut impl Rng) -> Result<(), Refusal> {
+        match (self.take_state(), pdu) {
+            // Of a pairing that has ended here already.
+            (state @ (State::Idle | State::Wanted(_)), _) => {
+                self.state = state;
+                Ok(())
+            }
+            (State::Requested(plan, request), SmpPdu::PairingResponse(_)) => {
+                let response = Features::of_peer(octets)?;
+                self.agree(*plan, request, response, rng)
+            }
+            (State::GeneratingKeys(exchange, mut generation), pdu) => {
+                match generation.on_pdu(&exchange, pdu, &mut self.out, rng)? {
+                    Some(key) => self.encrypt(exchange, key),
+                    None => self.state = State::GeneratingKeys(exchange, generation),
+                }
+                Ok(())
+            }
+            (State::Distributing(exchange, mut distribution), pdu) => {
+                distribution.on_pdu(&exchange, pdu, &mut self.out, rng)?;
+                self.distribute(exchange, distribution);
+                Ok(())
+            }
+            // Keys over a link that is not encrypted with this pairing's key among them.
+            _ => Err(Refusal::out_of_order()),
+        }
+    }
+
+    fn respond(&mut self, plan: Plan, request: Features, rng: &mut impl Rng) -> Result<(), Refusal> {
+        let response = Features::response(&plan.options, &request);
+        self.agree(plan, request, response, rng)
+    }
+
+    fn agree(
+        &mut self,
+        plan: Plan,
+        request: Features,
+        response: Features,
+        rng: &mut impl Rng,
+    ) -> Result<(), Refusal> {
+        let Plan { options, identity, begun_by_peer } = plan;
+        let side = self.side();
+        let (initiator, responder) = match side {
+            Side::Initiator => (self.local, self.peer),
+            Side::Responder => (self.peer, self.local),
+        };
+        let terms = Terms::agree(&options, side, &request, &response)?;
+        let exchange =
+            Box::new(Exchange { side, initiator, responder, request, response, terms, options, identity });
+        // Where no method asks the user anything, a peer that begins would pair unseen.
+        if begun_by_peer && exchange.terms.association.method == Method::JustWorks {
+            self.out.ask_consent();
+            self.state = State::Consent(exchange);
+        } else {
+            self.generate_keys(exchange, rng);
+        }
+        Ok(())
+    }
+
+    fn generate_keys(&mut self, exchange: Box<Exchange>, rng: &mut impl Rng) {
+        if exchange.side == Side::Responder {
+            self.out.send_octets(exchange.response.pdu());
+        }
+        let generation = KeyGeneration::begin(&exchange, &mut self.out, rng);
+        self.state = State::GeneratingKeys(exchange, generation);
+    }
+
+    fn on_number_confirmed(&mut self) {
+        match self.take_state() {
+            State::GeneratingKeys(exchange, mut generation) => {
+                match generation.on_number_confirmed(&mut self.out) {
+                    Some(key) => self.encrypt(exchange, key),
+                    None => self.state = State::GeneratingKeys(exchange, generation),
+                }
+            }
+            state => self.state = state,
+        }
+    }
+
+    /// Both have the key: the central encrypts with it.
+    fn encrypt(&mut self, exchange: Box<Exchange>, key: Key) {
+        self.out.close_prompt();
+        let given = exchange.side == Side::Initiator;
+        if given {
+            self.out.say(Output::Encrypt { key: key.clone() });
+        }
+        self.state = State::Encrypting { exchange, key, given };
+    }
+
+    fn distribute(&mut self, exchange: Box<Exchange>, mut distribution: Distribution) {
+        match distribution.finish(&exchange) {
+            Some(paired) => {
+                self.rest();
+                self.out.say(Output::Paired(Box::new(paired)));
+            }
+            None => self.state = State::Distributing(exchange, distribution),
+        }
+    }
+
+    /// Ends the pairing if it is refused; else sees to the timer, which counts from the last PDU that we sent.
+    fn settle(&mut self, now: Instant, result: Result<(), Refusal>) {
+        if let Err(refusal) = result {
+            // Of a pairing that only we spoke of, the peer is not told.
+            if !matches!(self.state, State::Wanted(_)) {
+                self.out.send(PairingFailed { reason: refusal.reason });
+            }
+            self.rest();
+            self.out.say(Output::Failed(PairingError::ours(refusal)));
+        }
+        if self.out.take_sent() && self.is_pairing() {
+            self.deadline = Some(now + TIMER);
+        }
+    }
+
+    /// Nothing is in progress.
+    fn rest(&mut self) {
+        self.state = State::Idle;
+        self.deadline = None;
+        self.out.close_prompt();
+    }
+
+    fn take_state(&mut self) -> State {
+        std::mem::replace(&mut self.state, State::Idle)
+    }
+}
+
+/// The role and where the pairing is; nothing of what is computed.
+impl fmt::Debug for SecurityManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Idle => "idle",
+            State::Asked(_) => "asked",
+            State::Wanted(_) => "wanted",
+            State::Requested(..) => "requested",
+            State::Consent(_) => "consent",
+            State::GeneratingKeys(..) => "generating keys",
+            State::Encrypting { .. } => "encrypting",
+            State::Distributing(..) => "distributing keys",
+        };
+        f.debug_struct("SecurityManager")
+            .field("role", &self.role)
+            .field("peer", &self.peer)
+            .field("state", &state)
+            .field("deadline", &self.deadline)
+            .field("dead", &self.dead)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What cannot be begun.
+fn unable(cause: &'static str) -> PairingError {
+    PairingError::ours(Refusal::new(PairingFailedReason::UnspecifiedReason, cause))
+}
+
+fn not_supported() -> Refusal {
+    Refusal::new(PairingFailedReason::CommandNotSupported, "the peer sent a PDU that means nothing here")
 }

@@ -3,20 +3,26 @@
 //! [`SecurityManager`] is the protocol of one link, in both roles and both generations, as a value without clock,
 //! randomness or I/O: it is given PDUs, times and what the user says, and gives [`Output`]s. It never sees the link, nor
 //! what has been stored of a peer; [`Attempts`] outlives links.
-// The protocol follows.
-#![allow(dead_code)]
-
 mod attempts;
+mod authentication;
 mod bond;
+mod distribution;
 mod error;
+mod exchange;
+mod features;
+mod legacy;
 mod manager;
 mod method;
 mod options;
+mod outbox;
 mod output;
 mod paired;
 mod passkey;
 pub mod pdu;
 mod prompt;
+mod secure_connections;
+#[cfg(test)]
+mod tests;
 
 pub use crate::crypto::{Key, ParseKeyError};
 pub use attempts::Attempts;

@@ -1,6 +1,6 @@
 //! What the Security Manager of a link wants done.
 
-use super::pdu::{AuthReq, IoCapability, KeyDistribution, PairingRequest, SmpPdu};
+use super::pdu::{IoCapability, KeyDistribution, SmpPdu};
 use super::{Paired, PairingError, Prompt, PromptId};
 use crate::crypto::Key;
 use bytes::Bytes;
@@ -88,23 +88,6 @@ pub struct PeerRequest {
     pub initiator_keys: KeyDistribution,
     /// What it would take.
     pub responder_keys: KeyDistribution,
-}
-
-impl PeerRequest {
-    pub(super) fn new(request: &PairingRequest) -> Self {
-        let auth = AuthReq(request.auth_req.0);
-        Self {
-            io: IoCapability(request.io_capability),
-            oob: request.oob_data_flag != 0,
-            bonding: auth.contains(AuthReq::BONDING),
-            mitm: auth.contains(AuthReq::MITM),
-            secure_connections: auth.contains(AuthReq::SECURE_CONNECTIONS),
-            keypress: auth.contains(AuthReq::KEYPRESS),
-            max_key_size: request.max_encryption_key_size,
-            initiator_keys: KeyDistribution(request.initiator_key_distribution.0),
-            responder_keys: KeyDistribution(request.responder_key_distribution.0),
-        }
-    }
 }
 
 /// With which key a link is encrypted now.
