@@ -52,6 +52,7 @@
 //! | [`gatt`] | the client's procedures, the table of a peer, and in [`gatt::server`] our own |
 //! | `peripheral` | a whole device in a TOML file, with the feature `toml` |
 //! | [`att`], [`smp`] | PDUs of the attribute protocol and of pairing |
+//! | [`bonds`] | where bonds are kept, and those of other stacks |
 //! | [`l2cap`] | frames, their fragments, the signalling channel, credit-based channels |
 //! | [`hci`] | commands, events and data packets, flow control, initialisation |
 //! | [`capture`] | btsnoop files, and packets as text |
@@ -95,6 +96,7 @@ mod address;
 mod api;
 pub mod assigned;
 pub mod att;
+pub mod bonds;
 pub mod capture;
 pub mod codec;
 mod crypto;

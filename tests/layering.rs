@@ -23,6 +23,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     // A declaration, for whoever serves and advertises it.
     ("peripheral", &["hci", "gap", "gatt"]),
     ("host", &["hci", "l2cap", "att", "gatt", "smp", "gap", "crypto"]),
+    // What is kept, for whoever opens an adapter.
+    ("bonds", &["smp"]),
     // Codecs only: what is printed does not depend on what a host made of it.
     (
         "capture",
@@ -45,7 +47,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     // are judged by the specification's sample data.
     ("sim", &["hci", "l2cap", "att", "smp", "gap::advertising_data", "crypto"]),
     ("driver", &["host", "capture", "hci", "l2cap::credit", "att", "gatt", "gap"]),
-    ("api", &["driver", "host", "capture", "hci", "l2cap::credit", "att", "gatt", "gap", "sim", "replay"]),
+    (
+        "api",
+        &[
+            "driver",
+            "host",
+            "bonds",
+            "capture",
+            "hci",
+            "l2cap::credit",
+            "att",
+            "gatt",
+            "gap",
+            "sim",
+            "replay",
+        ],
+    ),
     ("lib", &["api"]),
 ];
 
