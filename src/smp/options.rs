@@ -3,7 +3,7 @@
 use super::passkey::Passkey;
 use super::pdu::{AuthReq, IoCapability, KeyDistribution};
 use crate::Address;
-use crate::crypto::{Key, KeyPair, f4};
+use crate::crypto::{Key, KeyPair, equal, f4};
 use rand_chacha::rand_core::Rng;
 use std::fmt;
 use zeroize::Zeroizing;
@@ -267,6 +267,14 @@ impl LocalOob {
         &self.keys
     }
 }
+
+impl PartialEq for LocalOob {
+    fn eq(&self, other: &Self) -> bool {
+        self.keys.public() == other.keys.public() && equal(&*self.random, &*other.random)
+    }
+}
+
+impl Eq for LocalOob {}
 
 impl fmt::Debug for LocalOob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
