@@ -45,9 +45,22 @@ pub(super) enum BearerId {
 pub(super) struct LinkBearer {
     pub(super) att: Bearer<OpId>,
     pub(super) running: Option<Running>,
+    /// The request that was sent last.
+    pub(super) request: Bytes,
+    /// It was refused for want of security, and waits for more.
+    pub(super) refused: Option<Refused>,
+    /// Whose request was asked a second time: what it is answered then holds.
+    pub(super) asked_again: Option<OpId>,
     pub(super) server: Server,
     /// The question that the peer's request waits for is answered for the user then.
     pub(super) answer_by: Option<Instant>,
+}
+
+/// The answer to a request that may be asked again.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) op: OpId,
+    pub(super) answer: Bytes,
 }
 
 #[derive(Debug)]
@@ -68,7 +81,15 @@ struct Opening {
 
 impl LinkBearer {
     fn fixed(receive_mtu: u16) -> Self {
-        Self { att: Bearer::new(), running: None, server: Server::new(receive_mtu), answer_by: None }
+        Self {
+            att: Bearer::new(),
+            running: None,
+            request: Bytes::new(),
+            refused: None,
+            asked_again: None,
+            server: Server::new(receive_mtu),
+            answer_by: None,
+        }
     }
 
     fn enhanced(mtu: u16) -> Self {
@@ -79,6 +100,17 @@ impl LinkBearer {
 
     fn deadline(&self) -> Option<Instant> {
         [self.att.deadline(), self.answer_by].into_iter().flatten().min()
+    }
+
+    /// Whether a procedure can start.
+    fn is_idle(&self) -> bool {
+        self.att.is_idle() && self.refused.is_none()
+    }
+
+    /// Whose procedure it has; it is over.
+    pub(super) fn close(&mut self) -> Option<OpId> {
+        let refused = self.refused.take().map(|refused| refused.op);
+        self.att.close().or(refused)
     }
 }
 
@@ -110,10 +142,11 @@ impl Bearers {
     /// Where a procedure can start now. Enhanced bearers come first: the fixed one is left to what needs it.
     pub(super) fn idle_for(&self, procedure: &Running) -> Option<BearerId> {
         let exchange = matches!(procedure, Running::ExchangeMtu(_));
-        let takes = |att: &Bearer<OpId>| att.is_idle() && !exchange && !procedure.prepares(att.mtu());
-        let enhanced = self.enhanced.iter().find(|(_, bearer)| takes(&bearer.att));
+        let takes =
+            |bearer: &LinkBearer| bearer.is_idle() && !exchange && !procedure.prepares(bearer.att.mtu());
+        let enhanced = self.enhanced.iter().find(|(_, bearer)| takes(bearer));
         let enhanced = enhanced.map(|(key, _)| BearerId::Enhanced(*key));
-        enhanced.or_else(|| self.fixed.att.is_idle().then_some(BearerId::Fixed))
+        enhanced.or_else(|| self.fixed.is_idle().then_some(BearerId::Fixed))
     }
 
     /// Who asks the user by this number.
@@ -140,7 +173,7 @@ impl Bearers {
     pub(super) fn close(&mut self) -> Vec<OpId> {
         let opening = std::mem::take(&mut self.opening).into_iter().map(|opening| opening.op);
         let bearers = std::iter::once(&mut self.fixed).chain(self.enhanced.values_mut());
-        bearers.filter_map(|bearer| bearer.att.close()).chain(opening).collect()
+        bearers.filter_map(LinkBearer::close).chain(opening).collect()
     }
 
     /// Gives a request for bearers up: the channels that are nobody's now.
@@ -272,7 +305,7 @@ impl Link {
         let Some(mut bearer) = self.bearers.enhanced.remove(&channel) else { return };
         self.serving.client.set_enhanced_bearers(self.bearers.enhanced.len());
         self.indications.forget(BearerId::Enhanced(channel));
-        if let Some(op) = bearer.att.close() {
+        if let Some(op) = bearer.close() {
             out.done(op, Err(ChannelError::Closed(reason).into()));
         }
         self.start_next(now, out);
@@ -281,7 +314,7 @@ impl Link {
     /// Ends an enhanced bearer. What runs on it fails now, and nothing begins there any more.
     fn end_bearer(&mut self, now: Instant, channel: ChannelKey, error: OpError, out: &mut Out<'_>) {
         let Some(bearer) = self.bearers.enhanced.get_mut(&channel) else { return };
-        let outstanding = bearer.att.close();
+        let outstanding = bearer.close();
         *bearer = LinkBearer { att: Bearer::ended(), ..LinkBearer::enhanced(bearer.att.mtu()) };
         self.indications.forget(BearerId::Enhanced(channel));
         self.channels.credit().close(now, channel);

@@ -61,6 +61,7 @@ impl Host {
             Request::OpenBearers { connection, count } => self.open_bearers(now, op, connection, count),
             Request::Server(request) => self.begin_serving(now, op, request),
             Request::Channel(request) => self.begin_channel(now, op, request),
+            Request::Security(request) => self.begin_security(now, op, request),
             Request::ReadRssi { connection } => {
                 let handle = self.handle_of(connection)?;
                 self.command_on(handle, op, None, command::ReadRssi { connection_handle: handle })

@@ -323,9 +323,14 @@ impl LinkChannels {
     }
 
     /// Takes a signal; `false` when it is about something else.
-    pub(super) fn handle_signal(&mut self, now: Instant, payload: &[u8], servers: &Servers) -> bool {
-        // Links are in the clear as long as there are no keys.
-        self.channels.handle_signal(now, payload, servers, LinkSecurity::default())
+    pub(super) fn handle_signal(
+        &mut self,
+        now: Instant,
+        payload: &[u8],
+        servers: &Servers,
+        security: LinkSecurity,
+    ) -> bool {
+        self.channels.handle_signal(now, payload, servers, security)
     }
 
     pub(super) fn handle_frame(&mut self, now: Instant, frame: &Frame) {

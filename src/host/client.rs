@@ -1,6 +1,6 @@
 //! The client of a link: GATT procedures that take turns on its ATT bearers, and what the peer's server sends.
 
-use super::bearers::BearerId;
+use super::bearers::{BearerId, Refused};
 use super::link::{Link, Out};
 use super::phase::Phase;
 use super::{Event, OpError, OpId, Output};
@@ -84,6 +84,14 @@ impl Link {
         out: &mut Out<'_>,
     ) -> bool {
         let Some(bearer) = self.bearers.get_mut(at) else { return false };
+        if bearer.asked_again != Some(op)
+            && let Some(goal) = self.guard.goal_of(octets)
+        {
+            // The procedure learns nothing of it, unless it was in vain.
+            bearer.refused = Some(Refused { op, answer: octets.clone() });
+            self.guard.want(goal);
+            return false;
+        }
         let Some(mut running) = bearer.running.take() else { return false };
         let request = AttOpcode(octets.first().map_or(0, |code| code.saturating_sub(1)));
         let step = match Response::new(octets) {
@@ -119,8 +127,42 @@ impl Link {
         false
     }
 
-    /// Starts what waits, in order, as far as bearers are idle.
+    /// The link has more security: what was refused for want of it is asked again.
+    pub(super) fn ask_again(&mut self, now: Instant, out: &mut Out<'_>) {
+        for at in self.bearers.all().map(|(at, _)| at).collect::<Vec<_>>() {
+            let Some(bearer) = self.bearers.get_mut(at) else { continue };
+            let Some(Refused { op, .. }) = bearer.refused.take() else { continue };
+            bearer.asked_again = Some(op);
+            let request = bearer.request.clone();
+            self.request(now, at, op, &request, out);
+        }
+    }
+
+    /// The link will not have more security. With an error, that is what became of the procedures; without, they
+    /// are told what the peer had answered.
+    pub(super) fn hand_on_refusals(&mut self, now: Instant, error: Option<&OpError>, out: &mut Out<'_>) {
+        for at in self.bearers.all().map(|(at, _)| at).collect::<Vec<_>>() {
+            let Some(bearer) = self.bearers.get_mut(at) else { continue };
+            let Some(Refused { op, answer }) = bearer.refused.take() else { continue };
+            match error {
+                Some(error) => {
+                    bearer.running = None;
+                    out.done(op, Err(error.clone()));
+                }
+                None => {
+                    bearer.asked_again = Some(op);
+                    self.on_response(now, at, op, &answer, out);
+                }
+            }
+        }
+    }
+
+    /// Starts what waits, in order, as far as bearers are idle and the link has what it takes. What settles the link is
+    /// not held back: who the peer is stands fixed by then.
     pub(super) fn start_next(&mut self, now: Instant, out: &mut Out<'_>) {
+        if self.is_ready() && !self.waiting.is_empty() && !self.guard.lets_out() {
+            return;
+        }
         while let Some((op, mut procedure)) = self.waiting.pop_front() {
             let idle = self.bearers.idle_for(&procedure);
             let bearer = idle.and_then(|at| Some((at, self.bearers.get_mut(at)?)));
@@ -137,6 +179,7 @@ impl Link {
 
     fn request(&mut self, now: Instant, at: BearerId, op: OpId, pdu: &Bytes, out: &mut Out<'_>) {
         if let Some(bearer) = self.bearers.get_mut(at) {
+            bearer.request = pdu.clone();
             bearer.att.on_request(now, op, pdu);
             self.send_on(now, at, pdu, out);
         }

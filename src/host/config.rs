@@ -1,6 +1,6 @@
 //! What a host is told at its birth.
 
-use super::Recovery;
+use super::{Recovery, SecurityOptions};
 use crate::BdAddr;
 use crate::att::bearer::TRANSACTION_TIMEOUT;
 use crate::gap::connect::ConnectionParameters;
@@ -29,14 +29,14 @@ pub enum Eatt {
     /// None is accepted, and none can be opened.
     #[default]
     Off,
-    /// On links that are encrypted, as the specification demands ([Vol 3] Part G, 5.3.2). No link is yet.
+    /// On links that are encrypted, as the specification demands ([Vol 3] Part G, 5.3.2).
     Encrypted,
     /// On every link, in the clear as well. The specification forbids that; it is for tests.
     Unencrypted,
 }
 
 /// How a [`Host`](super::Host) behaves. The same configuration, inputs and times give the same packets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct HostConfig {
     pub(super) seed: [u8; 32],
@@ -49,10 +49,11 @@ pub struct HostConfig {
     pub(super) name: String,
     pub(super) answer_within: Duration,
     pub(super) eatt: Eatt,
+    pub(super) security: SecurityOptions,
 }
 
 impl HostConfig {
-    /// `seed` is all the randomness there is: our static random address now, keys later. Take it from the operating
+    /// `seed` is all the randomness there is: of our static random address and of every key. Take it from the operating
     /// system, and keep it secret; tests write it down.
     pub fn new(seed: [u8; 32]) -> Self {
         Self {
@@ -66,6 +67,7 @@ impl HostConfig {
             name: "baretooth".to_owned(),
             answer_within: Duration::from_secs(10),
             eatt: Eatt::default(),
+            security: SecurityOptions::default(),
         }
     }
 
@@ -127,6 +129,13 @@ impl HostConfig {
     /// Whether there are enhanced ATT bearers; by default there are none. Peers may open five of them on a link.
     pub fn eatt(mut self, eatt: Eatt) -> Self {
         self.eatt = eatt;
+        self
+    }
+
+    /// What is done about security without being asked; [`SecurityRequest::Configure`](super::SecurityRequest) changes
+    /// it later.
+    pub fn security(mut self, options: SecurityOptions) -> Self {
+        self.security = options;
         self
     }
 

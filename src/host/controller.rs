@@ -1,6 +1,6 @@
 //! What the controller says: answers to commands, and events, each brought to whoever it concerns.
 
-use super::link::Link;
+use super::link::{Ends, Link};
 use super::phase::{Phase, Wait};
 use super::serving::Serving;
 use super::{ConnectionId, Event, Host, LinkTiming, OpError, OpId, Output, Owner, Sighting};
@@ -61,6 +61,15 @@ impl Host {
                 };
                 let result = e.status.ok().map(|()| version);
                 self.answer_wait(e.connection_handle, Wait::Version, result);
+            }
+            crate::hci::Event::EncryptionChange(e) => {
+                self.on_encryption_change(now, e.connection_handle, e.status, e.encryption_enabled != 0);
+            }
+            crate::hci::Event::EncryptionChangeV2(e) => {
+                self.on_encryption_change(now, e.connection_handle, e.status, e.encryption_enabled != 0);
+            }
+            crate::hci::Event::EncryptionKeyRefreshComplete(e) => {
+                self.on_encryption_change(now, e.connection_handle, e.status, true);
             }
             crate::hci::Event::HardwareError(e) => self.on_hardware_error(now, e.hardware_code),
             crate::hci::Event::DataBufferOverflow(_) => {
@@ -129,12 +138,7 @@ impl Host {
                 let result = e.status.ok().map(|()| Output::Phy { tx, rx });
                 self.answer_wait(e.connection_handle, Wait::Phy, result);
             }
-            // There are no keys here yet: the controller is told so, or it would wait.
-            LeEvent::LeLongTermKeyRequest(e) => {
-                self.housekeeping(command::LeLongTermKeyRequestNegativeReply {
-                    connection_handle: e.connection_handle,
-                });
-            }
+            LeEvent::LeLongTermKeyRequest(e) => self.on_key_request(now, e),
             LeEvent::LeRemoteConnectionParameterRequest(e) => self.on_parameter_request(e),
             other => tracing::debug!(event = %other, "not acted on"),
         }
@@ -204,6 +208,15 @@ impl Host {
                         self.done(op, result);
                         return self.on_disconnected(handle, reason);
                     }
+                    Some(status) => Err(OpError::Controller { command: opcode, status }),
+                    None => Err(self.silent(opcode)),
+                };
+                self.done(op, result);
+            }
+            Owner::Encrypt(handle) => self.on_encrypt_answer(now, handle, status),
+            Owner::Identity(op) => {
+                let result = match status {
+                    Some(ErrorCode::Success) => Ok(Output::Done),
                     Some(status) => Err(OpError::Controller { command: opcode, status }),
                     None => Err(self.silent(opcode)),
                 };
@@ -327,16 +340,29 @@ impl Host {
         let peer = complete.peer_address_type.with(complete.peer_address).unwrap_or(attempt.address);
         let op = attempt.key;
         let mtu = attempt.options.mtu.unwrap_or(self.config.mtu).clamp(23, 517);
-        let phase = if unwanted { Phase::Unwanted(Some(op)) } else { Phase::Settling(attempt) };
+        let phase = match unwanted {
+            true => Phase::Unwanted(Some((op, OpError::Cancelled))),
+            false => Phase::Settling(attempt),
+        };
         let id = self.new_connection();
         self.open_link(id, complete, peer, mtu, phase);
         if unwanted {
             return self.disconnect(now, handle, ErrorCode::RemoteUserTerminatedConnection);
         }
+        if !self.encrypt_first(now, handle) {
+            self.settle(now, handle);
+        }
+    }
+
+    /// Makes a new link usable: its MTU is exchanged.
+    pub(super) fn settle(&mut self, now: Instant, handle: ConnectionHandle) {
+        let Some(link) = self.links.get(&handle) else { return };
+        let Some(op) = link.phase.attempt() else { return };
+        let mtu = link.serving.receive_mtu;
         if mtu > crate::att::DEFAULT_MTU {
             self.on_link(handle, |link, out| link.submit(now, op, ExchangeMtu::offering(mtu).into(), out));
         } else {
-            self.on_settled(handle);
+            self.on_settled(now, handle);
         }
     }
 
@@ -355,7 +381,8 @@ impl Host {
         mtu: u16,
         phase: Phase,
     ) {
-        let (handle, role) = (complete.connection_handle, complete.role);
+        let handle = complete.connection_handle;
+        let ends = Ends { role: complete.role, local: Address::random(self.random_address), peer };
         let timing = LinkTiming::from_units(
             complete.connection_interval,
             complete.peripheral_latency,
@@ -364,7 +391,8 @@ impl Host {
         let wanted = !matches!(phase, Phase::Unwanted(_));
         let serving = Serving::new(mtu, &self.config);
         self.acl.open(handle);
-        self.links.insert(handle, Link::new(id, handle, role, peer, timing, phase, serving));
+        self.links.insert(handle, Link::new(id, handle, ends, timing, phase, serving));
+        self.recognise(handle);
         if wanted && self.info.as_ref().is_some_and(|info| info.features.data_length()) {
             self.housekeeping(command::LeSetDataLength {
                 connection_handle: handle,
@@ -375,35 +403,42 @@ impl Host {
     }
 
     /// A new link is ready for its user.
-    pub(super) fn on_settled(&mut self, handle: ConnectionHandle) {
+    pub(super) fn on_settled(&mut self, now: Instant, handle: ConnectionHandle) {
         let Some(link) = self.links.get_mut(&handle) else { return };
         let Phase::Settling(attempt) = std::mem::replace(&mut link.phase, Phase::Ready) else { return };
         let info = link.info();
         self.events.push_back(Event::Connected(info.clone()));
         self.events.extend(link.serving.take_early());
         self.done(attempt.key, Ok(Output::Connected(info)));
+        self.raise(now, handle);
     }
 
     pub(super) fn on_disconnected(&mut self, handle: ConnectionHandle, reason: ErrorCode) {
+        self.save_client(handle);
         let Some(link) = self.links.remove(&handle) else {
             tracing::debug!(%handle, "the end of no link");
             return;
         };
         self.acl.close(handle);
         let id = link.id;
+        let encrypting = link.guard.key.is_some();
         let (acl, events) = (&mut self.acl, &mut self.events);
         let out = &mut super::Out { acl, events, table: &mut self.table, servers: &self.servers };
         let phase = link.close(reason, out);
         match phase {
             Phase::Ready => self.events.push_back(Event::Disconnected { connection: id, reason }),
-            Phase::Unwanted(Some(op)) => self.done(op, Err(OpError::Cancelled)),
+            Phase::Unwanted(Some((op, error))) => self.done(op, Err(error)),
             Phase::Unwanted(None) => {}
             Phase::Settling(attempt) if reason == FAILED_TO_BE_ESTABLISHED && !attempt.retried => {
                 tracing::debug!(peer = %attempt.address, "not established; trying once more");
                 self.connector.push(Attempt { retried: true, ..attempt });
             }
             Phase::Settling(attempt) => {
-                self.done(attempt.key, Err(OpError::Disconnected { reason }));
+                let error = match encrypting {
+                    true => OpError::Encryption { status: reason },
+                    false => OpError::Disconnected { reason },
+                };
+                self.done(attempt.key, Err(error));
             }
         }
     }

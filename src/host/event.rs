@@ -1,7 +1,8 @@
 //! What the host tells.
 
 use super::{
-    ChannelEvent, ConnectionId, ConnectionInfo, Fault, LinkTiming, OpError, OpId, Output, Rung, ServerEvent,
+    ChannelEvent, ConnectionId, ConnectionInfo, Fault, LinkTiming, OpError, OpId, Output, Rung,
+    SecurityEvent, ServerEvent,
 };
 use crate::Address;
 use crate::gap::device_table::Device;
@@ -84,6 +85,8 @@ pub enum Event {
     Server(ServerEvent),
     /// Something about credit-based channels.
     Channel(ChannelEvent),
+    /// Something about pairing, encryption and bonds.
+    Security(SecurityEvent),
     /// ATT_MTU changed.
     Mtu {
         /// On which link.

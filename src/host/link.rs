@@ -2,6 +2,7 @@
 
 use super::bearers::{BearerId, Bearers};
 use super::channels::LinkChannels;
+use super::guard::Guard;
 use super::indications::Indications;
 use super::parameters::ParameterWish;
 use super::phase::{Due, Phase, Wait};
@@ -16,8 +17,6 @@ use crate::hci::acl_flow::AclFlow;
 use crate::hci::{ConnectionHandle, ErrorCode, ParameterUnits, Role};
 use crate::l2cap::credit::{self, Servers};
 use crate::l2cap::{ChannelId, Dropped, Frame, Reassembly, fragment, signaling};
-use crate::smp::SmpPdu;
-use crate::smp::pdu::{PairingFailed, PairingFailedReason};
 use crate::transports::HciPacket;
 use crate::{Address, Instant};
 use bytes::Bytes;
@@ -31,7 +30,7 @@ const ANSWER_WINDOW: usize = 256;
 const FIRST_DYNAMIC: u16 = 0x0040;
 
 /// How long the controllers of a link have for a procedure between them ([Vol 6] Part B, 5.2).
-const PROCEDURE_LIMIT: Duration = Duration::from_secs(40);
+pub(super) const PROCEDURE_LIMIT: Duration = Duration::from_secs(40);
 
 /// The longest supervision time-out that there is, and what a controller may take to say that it is over.
 const LONGEST_SUPERVISION: Duration = Duration::from_secs(32);
@@ -45,6 +44,7 @@ pub(super) struct Link {
     pub(super) peer: Address,
     pub(super) timing: LinkTiming,
     pub(super) phase: Phase,
+    pub(super) guard: Guard,
     pub(super) wish: ParameterWish,
     /// Requests that an event will answer, by then.
     waits: Vec<(OpId, Wait, Instant)>,
@@ -61,6 +61,14 @@ pub(super) struct Link {
     pub(super) channels: LinkChannels,
 }
 
+/// The two ends of a link: our role, and the addresses on the air.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) role: Role,
+    pub(super) local: Address,
+    pub(super) peer: Address,
+}
+
 /// What a packet from the peer leads to at the host.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Consequence {
@@ -68,14 +76,15 @@ pub(super) struct Consequence {
     pub(super) settled: bool,
     /// Timing that was granted to the peer.
     pub(super) parameters: Option<ParameterUnits>,
+    /// A PDU for the security manager.
+    pub(super) security: Option<Bytes>,
 }
 
 impl Link {
     pub(super) fn new(
         id: ConnectionId,
         handle: ConnectionHandle,
-        role: Role,
-        peer: Address,
+        Ends { role, local, peer }: Ends,
         timing: LinkTiming,
         phase: Phase,
         serving: Serving,
@@ -87,6 +96,7 @@ impl Link {
             peer,
             timing,
             phase,
+            guard: Guard::new(role, local, peer),
             wish: ParameterWish::default(),
             waits: Vec::new(),
             ends_by: None,
@@ -112,6 +122,8 @@ impl Link {
             peer: self.peer,
             mtu: self.bearers.fixed.att.mtu(),
             timing: self.timing,
+            security: self.guard.security(),
+            identity: self.guard.bond,
         }
     }
 
@@ -125,7 +137,7 @@ impl Link {
             unwanted.into_iter().for_each(|channel| self.channels.credit().close(now, channel));
             return true;
         }
-        waited || self.serving.cancel(op) || self.channels.cancel(now, op)
+        waited || self.guard.raising.cancel(op) || self.serving.cancel(op) || self.channels.cancel(now, op)
     }
 
     /// The controller has begun what a request asks for, and an event will say how it went.
@@ -157,7 +169,13 @@ impl Link {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let waits = self.waits.iter().map(|(_, _, until)| *until).min();
         let (serving, channels) = (self.serving.deadline(), self.channels.deadline());
-        let ours = [self.bearers.deadline(), self.indications.deadline(), waits, self.ends_by];
+        let ours = [
+            self.bearers.deadline(),
+            self.indications.deadline(),
+            waits,
+            self.ends_by,
+            self.guard.deadline(),
+        ];
         ours.into_iter().chain([serving, channels]).flatten().min()
     }
 
@@ -183,7 +201,7 @@ impl Link {
             Due::GiveUp
         } else if let Some(op) = self.serving.on_timeout(now) {
             tracing::warn!(connection = self.id.0, "an indication is not confirmed; giving the link up");
-            let outstanding = self.bearers.fixed.att.close();
+            let outstanding = self.bearers.fixed.close();
             self.give_up(op.into_iter().chain(outstanding), out);
             Due::GiveUp
         } else {
@@ -204,6 +222,18 @@ impl Link {
         }
     }
 
+    /// The link has not what GATT must have, and will not have it: what waits for that fails.
+    pub(super) fn fail_waiting(&mut self, error: &OpError, out: &mut Out<'_>) {
+        let queue = std::mem::take(&mut self.queue).into_iter();
+        let (commands, values) = queue.partition(|(_, queued)| matches!(queued, Queued::WriteCommand(_)));
+        self.queue = values;
+        let commands: VecDeque<_> = commands;
+        let waiting = self.waiting.drain(..).map(|(op, _)| op);
+        for op in waiting.chain(commands.into_iter().map(|(op, _)| op)) {
+            out.done(op, Err(error.clone()));
+        }
+    }
+
     /// The link is down: everybody who waits for it is told.
     pub(super) fn close(mut self, reason: ErrorCode, out: &mut Out<'_>) -> Phase {
         let attempt = self.phase.attempt();
@@ -211,7 +241,8 @@ impl Link {
         let waiting = self.waiting.drain(..).map(|(op, _)| op);
         let queued = self.queue.drain(..).map(|(op, _)| op);
         let indications = self.serving.close();
-        let ops = outstanding.chain(waiting).chain(queued).chain(indications);
+        let security = self.guard.close();
+        let ops = outstanding.chain(waiting).chain(queued).chain(indications).chain(security);
         let ops = ops.filter(|op| Some(*op) != attempt);
         for op in ops {
             out.done(op, Err(OpError::Disconnected { reason }));
@@ -271,26 +302,26 @@ impl Link {
             ChannelId::Attribute => {
                 return Consequence {
                     settled: self.on_att(now, BearerId::Fixed, &frame.payload, out),
-                    parameters: None,
+                    ..Consequence::default()
                 };
             }
             ChannelId::Signaling if self.on_parameter_answer(&frame.payload, out) => {}
-            ChannelId::Signaling if self.channels.handle_signal(now, &frame.payload, out.servers) => {}
+            ChannelId::Signaling
+                if self.channels.handle_signal(
+                    now,
+                    &frame.payload,
+                    out.servers,
+                    self.guard.for_channels(),
+                ) => {}
             ChannelId::Signaling => {
                 let reaction = signaling::react(&frame.payload, self.role, grant);
                 if let Some(reply) = reaction.reply {
                     self.answer(ChannelId::Signaling, &reply, out);
                 }
-                return Consequence { settled: false, parameters: reaction.parameters };
+                return Consequence { parameters: reaction.parameters, ..Consequence::default() };
             }
             ChannelId::SecurityManager => {
-                // Whoever starts pairing is told that there is none; other PDUs answer nothing we asked.
-                if let Ok(SmpPdu::PairingRequest(_) | SmpPdu::SecurityRequest(_)) =
-                    SmpPdu::from_octets(&frame.payload)
-                {
-                    let refusal = PairingFailed { reason: PairingFailedReason::PairingNotSupported };
-                    self.answer(ChannelId::SecurityManager, &SmpPdu::from(refusal).to_bytes(), out);
-                }
+                return Consequence { security: Some(frame.payload.clone()), ..Consequence::default() };
             }
             channel if channel.0 >= FIRST_DYNAMIC => self.channels.handle_frame(now, frame),
             channel => tracing::debug!(connection = self.id.0, %channel, "a frame for no channel of ours"),

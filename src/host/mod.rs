@@ -7,19 +7,25 @@
 mod advertising;
 mod bearers;
 mod begin;
+mod bonds;
 mod channels;
 mod client;
 mod config;
 mod controller;
+mod encryption;
 mod event;
+mod guard;
 mod indications;
 mod ladder;
 mod link;
+mod pairing;
 mod parameters;
 mod phase;
 mod queue;
+mod raising;
 mod recovery;
 mod request;
+mod security;
 mod sending;
 mod serving;
 
@@ -32,6 +38,7 @@ pub use config::{Eatt, HostConfig, ParameterPolicy};
 pub use event::{Event, Sighting};
 pub use ladder::{Fault, Recovery, Rung};
 pub use request::{ConnectionId, ConnectionInfo, LinkTiming, OpError, OpId, Output, Request};
+pub use security::{LinkSecurity, Pairable, PairingSummary, SecurityEvent, SecurityOptions, SecurityRequest};
 pub use serving::{ServerEvent, ServerRequest};
 
 use crate::gap::connect::Connector;
@@ -43,10 +50,12 @@ use crate::hci::acl_flow::AclFlow;
 use crate::hci::command_flow::CommandFlow;
 use crate::hci::{ConnectionHandle, ControllerInfo, ErrorCode, Initialization, Opcode, ParameterUnits};
 use crate::l2cap::credit::Servers;
+use crate::smp::{Attempts, Key};
 use crate::transports::{HciPacket, PacketIndicator};
 use crate::{BdAddr, Instant};
 use advertising::Advertising;
 use begin::update;
+use bonds::Bonds;
 use ladder::Ladder;
 use link::{Link, Out};
 use phase::{Due, Phase, Wait};
@@ -85,6 +94,15 @@ pub struct Host {
     next_op: u64,
     next_connection: u32,
     random_address: BdAddr,
+    /// What our resolvable private addresses are made with, and peers know us by.
+    irk: Key,
+    rng: ChaCha20Rng,
+    bonds: Bonds,
+    attempts: Attempts,
+    /// What is done about security without being asked.
+    security: SecurityOptions,
+    /// Somebody answers prompts of pairings that no request began.
+    agent: bool,
     ladder: Ladder,
     /// Commands in a row that were not answered although nobody minded.
     unanswered: usize,
@@ -117,6 +135,10 @@ enum Owner {
     Connect,
     /// A request on a link; with a wait, an event answers it after the command's status.
     Link(ConnectionHandle, OpId, Option<Wait>),
+    /// The key of a link.
+    Encrypt(ConnectionHandle),
+    /// Who we are.
+    Identity(OpId),
     /// A raw command.
     User(OpId),
     /// Nobody.
@@ -134,15 +156,17 @@ pub enum Reason {
     /// An advertisement ends then.
     Advertise,
     /// An ATT transaction ends then ([Vol 3] Part F, 3.3.3), an indication is confirmed, a question to the user
-    /// about a value is answered for him, or a request about channels is given up ([Vol 3] Part A, 6.2.1).
+    /// about a value is answered for him, a request about channels is given up ([Vol 3] Part A, 6.2.1), or a pairing or
+    /// the encryption of the link ([Vol 3] Part H, 3.4; [Vol 6] Part B, 5.2).
     Link,
 }
 
 impl Host {
     /// A host that begins to initialise its controller.
     pub fn new(config: HostConfig, now: Instant) -> Self {
+        let mut rng = ChaCha20Rng::from_seed(config.seed);
         let mut octets = [0; 6];
-        ChaCha20Rng::from_seed(config.seed).fill_bytes(&mut octets);
+        rng.fill_bytes(&mut octets);
         // Random static: the two upper bits are 11 ([Vol 6] Part B, 1.3.2.1).
         octets[5] |= 0xC0;
         let limit = config.command_timeout;
@@ -164,6 +188,12 @@ impl Host {
             next_op: 1,
             next_connection: 1,
             random_address: config.random_address.unwrap_or(BdAddr(octets)),
+            irk: Key::generate(&mut rng),
+            rng,
+            bonds: Bonds::default(),
+            attempts: Attempts::new(),
+            security: config.security.clone(),
+            agent: false,
             ladder: Ladder::new(config.recovery),
             unanswered: 0,
             known_extended: BTreeSet::new(),
@@ -227,7 +257,7 @@ impl Host {
                     tracing::warn!(%handle, "a link whose end the controller does not tell");
                     self.on_disconnected(handle, ErrorCode::ConnectionTimeout);
                 }
-                Some(Due::Nothing) | None => {}
+                Some(Due::Nothing) | None => self.on_security_timeout(now, handle),
             }
         }
         self.pump(now);
@@ -272,11 +302,12 @@ impl Host {
         let settling =
             |link: &&mut Link| matches!(&link.phase, Phase::Settling(attempt) if attempt.key == op);
         if let Some(link) = self.links.values_mut().find(settling) {
-            link.phase = Phase::Unwanted(Some(op));
+            link.phase = Phase::Unwanted(Some((op, OpError::Cancelled)));
             let handle = link.handle;
             self.disconnect(now, handle, ErrorCode::RemoteUserTerminatedConnection);
         }
-        if self.links.values_mut().any(|link| link.cancel(now, op)) {
+        // Its end is told when the peer was.
+        if !self.cancel_pairing(now, op) && self.links.values_mut().any(|link| link.cancel(now, op)) {
             self.done(op, Err(OpError::Cancelled));
         }
         self.pump(now);
@@ -340,8 +371,11 @@ impl Host {
             tracing::debug!(handle = %acl.handle, "data of no link");
             return;
         };
+        if let Some(pdu) = consequence.security {
+            self.on_smp(now, acl.handle, &pdu);
+        }
         if consequence.settled {
-            self.on_settled(acl.handle);
+            self.on_settled(now, acl.handle);
         }
         if let Some(units) = consequence.parameters {
             self.housekeeping(update(acl.handle, &units));

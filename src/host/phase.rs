@@ -1,6 +1,6 @@
 //! Where a link is in its life, what its requests wait for, and what its deadlines lead to.
 
-use super::OpId;
+use super::{OpError, OpId};
 use crate::gap::connect::Attempt;
 use crate::hci::Opcode;
 use crate::hci::command::{self, HciCommand};
@@ -12,8 +12,8 @@ pub(super) enum Phase {
     Settling(Attempt<OpId>),
     /// In use.
     Ready,
-    /// Nobody wants it; it is being ended. The attempt's user is told then, unless that was done already.
-    Unwanted(Option<OpId>),
+    /// Nobody wants it; it is being ended. The attempt's user is told this then, unless he was told already.
+    Unwanted(Option<(OpId, OpError)>),
 }
 
 impl Phase {
@@ -21,7 +21,7 @@ impl Phase {
     pub(super) fn attempt(&self) -> Option<OpId> {
         match self {
             Self::Settling(attempt) => Some(attempt.key),
-            Self::Unwanted(attempt) => *attempt,
+            Self::Unwanted(attempt) => attempt.as_ref().map(|(op, _)| *op),
             Self::Ready => None,
         }
     }

@@ -49,6 +49,11 @@ impl Link {
     /// Hands the queue on while the controller keeps up.
     pub(super) fn send_queued(&mut self, now: Instant, out: &mut Out<'_>) {
         while out.acl.waiting(self.handle) < WRITE_WINDOW {
+            if let Some((_, Queued::WriteCommand(_))) = self.queue.front()
+                && !self.guard.lets_out()
+            {
+                return;
+            }
             match self.queue.pop_front() {
                 None => return,
                 Some((op, Queued::WriteCommand(pdu))) => {

@@ -42,6 +42,11 @@ impl Host {
                 self.state = State::Ready;
                 self.unanswered = 0;
                 self.ladder.on_ready(now);
+                // It may have come while the controller was told another.
+                if let Some(packet) = self.address_command() {
+                    self.commands.push(Owner::Housekeeping, packet);
+                }
+                let info = self.info.clone().unwrap_or(info);
                 self.events.push_back(Event::Ready(Box::new(info)));
             }
             Err(error) if *again => self.on_rung_failed(error.into()),
@@ -82,6 +87,7 @@ impl Host {
                 self.unanswered < 2
             }
             Owner::Scan | Owner::Connect | Owner::Advertise | Owner::Link(..) => false,
+            Owner::Encrypt(_) | Owner::Identity(_) => false,
         }
     }
 
@@ -183,7 +189,7 @@ impl Host {
         }
         let commands = self.commands.clear().map(|(owner, _)| owner);
         for owner in silent.into_iter().chain(commands).collect::<Vec<_>>() {
-            if let Owner::Link(_, op, _) | Owner::User(op) = owner {
+            if let Owner::Link(_, op, _) | Owner::Identity(op) | Owner::User(op) = owner {
                 self.done(op, Err(error.clone()));
             }
         }

@@ -3,6 +3,7 @@
 use super::AdvertisingEnd;
 use super::channels::{ChannelError, ChannelRequest, OpenedChannel};
 use super::ladder::{Fault, Rung, outlook};
+use super::security::{LinkSecurity, PairingSummary, SecurityRequest};
 use super::serving::ServerRequest;
 use crate::gap::advertise::{AdvertiseOptions, InvalidAdvertising};
 use crate::gap::advertising_data::AdvertisingDataBuf;
@@ -13,6 +14,7 @@ use crate::gatt::procedure::{Outcome, Running};
 use crate::gatt::server::SetValueError;
 use crate::hci::{ErrorCode, InitError, LeFeatures, Opcode, Phy};
 use crate::l2cap::credit::OpenFailure;
+use crate::smp::{LocalOob, PairingError};
 use crate::{Address, hci::Role};
 use bytes::Bytes;
 use std::fmt;
@@ -103,6 +105,8 @@ pub enum Request {
     Server(ServerRequest),
     /// Something about credit-based channels.
     Channel(ChannelRequest),
+    /// Something about pairing, encryption and bonds.
+    Security(SecurityRequest),
     /// Ask for the strength of the link's signal.
     ReadRssi {
         /// Of which link.
@@ -162,6 +166,10 @@ pub struct ConnectionInfo {
     pub mtu: u16,
     /// The timing in use.
     pub timing: LinkTiming,
+    /// The security it has.
+    pub security: LinkSecurity,
+    /// Who the peer is, if there is a bond with it. As a peripheral it proves that only when the link is encrypted.
+    pub identity: Option<Address>,
 }
 
 /// The timing of a link as the controllers agreed on it.
@@ -204,6 +212,12 @@ pub enum Output {
     Channels(Vec<Result<OpenedChannel, OpenFailure>>),
     /// So many enhanced ATT bearers were opened, at least one.
     Bearers(usize),
+    /// A pairing is done.
+    Paired(PairingSummary),
+    /// A link has this security.
+    Security(LinkSecurity),
+    /// What a peer needs of us to pair out of band, and what we have to keep for it.
+    Oob(LocalOob),
     /// dBm; `None` when the controller does not know.
     Rssi(Option<i8>),
     /// The PHYs of sending and receiving.
@@ -301,9 +315,67 @@ pub enum OpError {
         /// How long it had.
         after: Duration,
     },
-    /// Enhanced ATT bearers are for encrypted links.
+    /// What was asked for takes an encrypted link.
     #[error("the link is not encrypted")]
     NotEncrypted,
+    /// The link could not be encrypted with the bond, and is being ended: the peer has lost its key, or is another.
+    #[error(
+        "the link could not be encrypted with the bond: {status} (0x{code:02X}); if the peer has forgotten us, unpair \
+         it and pair again",
+        code = status.0
+    )]
+    Encryption {
+        /// What the controller said.
+        status: ErrorCode,
+    },
+    /// The bond is weaker than what the configuration allows.
+    #[error(
+        "the bond is too weak for the configuration: {key_size} octets of key; unpair the peer and pair again"
+    )]
+    WeakBond {
+        /// Octets of its key.
+        key_size: u8,
+    },
+    /// A pairing failed.
+    #[error(transparent)]
+    Pairing(PairingError),
+    /// The peer has failed to pair, and has to wait before it tries again.
+    #[error("the last pairing with this peer failed; the next one may begin in {left:?}")]
+    PairingTooSoon {
+        /// How long it still has to.
+        left: Duration,
+    },
+    /// The peer says that it is one with whom there is a bond already, and cannot prove it. The bond stays, the pairing
+    /// does not.
+    #[error(
+        "the peer claims to be {peer}, which is bonded already and was not recognised; unpair that one first"
+    )]
+    IdentityTaken {
+        /// Who it would be.
+        peer: Address,
+    },
+    /// The pairing is weaker than the bond that it would take the place of. The bond stays, the pairing does not.
+    #[error("the pairing is weaker than the bond with {peer}; unpair it first if that is meant")]
+    WeakerThanBond {
+        /// With whom.
+        peer: Address,
+    },
+    /// There is no bond with this peer.
+    #[error("there is no bond with {peer}")]
+    NotBonded {
+        /// With whom.
+        peer: Address,
+    },
+    /// The link cannot have the security that it is to have: neither the bond nor what may be done without a user gives
+    /// it.
+    #[error("the link cannot be made that secure; pair with the peer")]
+    InsufficientSecurity,
+    /// As the peripheral, we have asked the central for security, and it has done nothing.
+    #[error("the central did not act on the request for security within {after:?}")]
+    CentralSilent {
+        /// How long it had.
+        after: Duration,
+    },
     /// No such link.
     #[error("not connected")]
     NotConnected,

@@ -10,7 +10,7 @@ use super::{ConnectionId, Eatt, Event, Host, HostConfig, OpError, OpId, Output, 
 use crate::Instant;
 use crate::att::AttError;
 use crate::att::bearer::TRANSACTION_TIMEOUT;
-use crate::gatt::server::{self, Ask, Client, Indicated, Offer, Security, Table};
+use crate::gatt::server::{self, Ask, Client, Indicated, Offer, Remembered, Security, Table};
 use crate::l2cap::ChannelId;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -128,7 +128,6 @@ impl Serving {
     /// `receive_mtu` is the longest PDU we take.
     pub(super) fn new(receive_mtu: u16, config: &HostConfig) -> Self {
         Self {
-            // There are no keys here yet.
             client: Client::new(Security::default()),
             receive_mtu,
             eatt: config.eatt != Eatt::Off,
@@ -278,6 +277,7 @@ impl Link {
                 server::Output::Mtu(mtu) => self.set_mtu(mtu, out),
                 server::Output::Written(offer) => self.tell(ServerEvent::Written { connection, offer }, out),
                 server::Output::Configured { value_handle, configuration } => {
+                    self.guard.save_soon(now);
                     self.tell(ServerEvent::Configured { connection, value_handle, configuration }, out);
                 }
                 server::Output::Confirmed { .. } => {
@@ -348,6 +348,32 @@ impl Link {
         let unconfirmed = self.bearers.fixed.server.unconfirmed().is_some();
         let deadline = self.serving.confirmed_by.unwrap_or(now + TRANSACTION_TIMEOUT);
         self.serving.confirmed_by = unconfirmed.then_some(deadline);
+    }
+
+    /// The client of a bond is back: it has what it had configured, and learns what has changed since. What it has
+    /// configured on this link already stays.
+    pub(super) fn restore_client(&mut self, now: Instant, mut remembered: Remembered, out: &mut Out<'_>) {
+        let here = self.serving.client.configurations().clone();
+        let features = self.serving.client.features();
+        let known = remembered.database_hash == Some(out.table.hash());
+        remembered.configurations.extend(here.clone());
+        remembered.features |= features;
+        let client = &mut self.serving.client;
+        client.restore(out.table, remembered);
+        if !known {
+            client.on_table_changed(out.table, 1..=u16::MAX);
+            let outputs = self.bearers.fixed.server.indicate_change(out.table, client, 1..=u16::MAX);
+            self.follow(now, BearerId::Fixed, outputs, out);
+        }
+        let (connection, client) = (self.id, &self.serving.client);
+        let configured = out.table.services().characteristics().filter_map(|c| {
+            let configuration = *client.configurations().get(&c.cccd()?)?;
+            let news = configuration != 0 && here.get(&c.cccd()?) != Some(&configuration);
+            news.then_some((c.value_handle, configuration))
+        });
+        for (value_handle, configuration) in configured.collect::<Vec<_>>() {
+            self.tell(ServerEvent::Configured { connection, value_handle, configuration }, out);
+        }
     }
 
     /// Another table is there, which differs from the one before in these handles.

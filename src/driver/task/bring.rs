@@ -71,7 +71,7 @@ impl Task {
                 Event::Failed(error) => return Err(self.failure(error)),
                 Event::Server(event) => self.bring_from_client(event).await,
                 Event::Channel(event) => self.bring_channel_event(event),
-                Event::Phy { .. } | Event::Unknown(_) => {}
+                Event::Phy { .. } | Event::Security(_) | Event::Unknown(_) => {}
             }
         }
         Ok(answered)

@@ -1,0 +1,218 @@
+//! The bonds that the host knows, and what each keeps of its peer's client.
+//!
+//! In memory alone: every change is told as an [`Event`](super::Event), and whoever keeps bonds loads them.
+
+use super::guard::Guard;
+use super::security::{LinkSecurity, PairingSummary, SecurityEvent};
+use super::{Host, OpError, OpId, Output, Owner, State};
+use crate::crypto::ResolvingKey;
+use crate::gatt::server::Remembered;
+use crate::hci::command::{HciCommand, LeSetRandomAddress};
+use crate::hci::{ConnectionHandle, ErrorCode, Role};
+use crate::smp::{Bond, BondedClient, Identity, Paired};
+use crate::transports::HciPacket;
+use crate::{Address, Instant};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long after a change what a bond keeps of a client is saved: many changes are one then.
+const SAVE_AFTER: Duration = Duration::from_secs(1);
+
+/// Bonds by identity.
+#[derive(Debug, Default)]
+pub(super) struct Bonds(BTreeMap<Address, Bond>);
+
+impl Bonds {
+    pub(super) fn get(&self, peer: Address) -> Option<&Bond> {
+        self.0.get(&peer)
+    }
+
+    /// The bond with whoever has this address on the air.
+    fn of(&self, on_air: Address) -> Option<&Bond> {
+        let resolves = |bond: &&Bond| {
+            let irk = bond.keys.irk.as_ref().filter(|irk| !irk.is_zero());
+            irk.is_some_and(|irk| ResolvingKey::new(irk).resolves(on_air.bd_addr))
+        };
+        match on_air.is_resolvable() {
+            true => self.0.values().find(resolves),
+            false => self.0.get(&on_air),
+        }
+    }
+
+    /// The bond whose key a central asks for: of the peer, if it is known who that is; else whosever EDIV and Rand they
+    /// are, which tells who it is. Those of Secure Connections are all the same.
+    pub(super) fn naming(&self, peer: Option<Address>, ediv: u16, rand: [u8; 8]) -> Option<&Bond> {
+        let names = |bond: &&Bond| {
+            bond.keys.local_ltk.as_ref().is_some_and(|key| (key.ediv, key.rand) == (ediv, rand))
+        };
+        match peer {
+            Some(peer) => self.get(peer).filter(names),
+            None if (ediv, rand) == (0, [0; 8]) => None,
+            None => self.0.values().find(names),
+        }
+    }
+}
+
+impl Guard {
+    /// Who the peer is, if there is a bond with it, and whether that bond can encrypt a link in which we have this role.
+    fn know(&mut self, role: Role, bond: &Bond) {
+        let key = if role == Role::Central { &bond.keys.peer_ltk } else { &bond.keys.local_ltk };
+        self.bond = Some(bond.peer);
+        self.set_security(LinkSecurity { bonded: key.is_some(), ..self.security() });
+    }
+}
+
+/// What users ask.
+impl Host {
+    /// The bonds that there are.
+    pub fn bonds(&self) -> impl Iterator<Item = &Bond> {
+        self.bonds.0.values()
+    }
+
+    /// Who we are to bonded peers: to be kept with the first bond.
+    pub fn identity(&self) -> Identity {
+        Identity { random_address: self.random_address, irk: self.irk.clone() }
+    }
+
+    pub(super) fn load(&mut self, op: OpId, identity: Identity, bonds: Vec<Bond>) {
+        self.bonds = Bonds(bonds.into_iter().map(|bond| (bond.peer, bond)).collect());
+        self.irk = identity.irk;
+        let random_address = identity.random_address;
+        self.random_address = random_address;
+        match self.address_command() {
+            Some(packet) => self.commands.push(Owner::Identity(op), packet),
+            // The initialisation sets it, or has set it.
+            None => self.done(op, Ok(Output::Done)),
+        }
+    }
+
+    /// What tells an initialised controller our random address, unless it knows.
+    pub(super) fn address_command(&mut self) -> Option<HciPacket> {
+        let random_address = self.random_address;
+        let info = self.info.as_mut().filter(|_| matches!(self.state, State::Ready))?;
+        let before = std::mem::replace(&mut info.random_address, Address::random(random_address));
+        if before.bd_addr == random_address {
+            return None;
+        }
+        LeSetRandomAddress { random_address }.to_packet().ok()
+    }
+
+    pub(super) fn unpair(&mut self, now: Instant, peer: Address) -> Result<(), OpError> {
+        self.bonds.0.remove(&peer).ok_or(OpError::NotBonded { peer })?;
+        self.events.push_back(SecurityEvent::Forget(peer).into());
+        let of_peer = |(handle, link): (&ConnectionHandle, &mut super::link::Link)| {
+            (link.guard.bond == Some(peer)).then(|| {
+                link.guard.bond = None;
+                *handle
+            })
+        };
+        for handle in self.links.iter_mut().filter_map(of_peer).collect::<Vec<_>>() {
+            self.disconnect(now, handle, ErrorCode::RemoteUserTerminatedConnection);
+        }
+        Ok(())
+    }
+}
+
+/// Links and their bonds.
+impl Host {
+    /// A link is up: whether there is a bond with its peer.
+    pub(super) fn recognise(&mut self, handle: ConnectionHandle) {
+        let Some(link) = self.links.get_mut(&handle) else { return };
+        link.guard.least = self.security.level;
+        if let Some(bond) = self.bonds.of(link.peer) {
+            link.guard.know(link.role, bond);
+            link.serving.client.security = link.guard.for_server(false);
+        }
+    }
+
+    /// Keeps what a pairing has left, unless that would take the place of something better, or of somebody else. Who
+    /// the peer is.
+    pub(super) fn keep(
+        &mut self,
+        handle: ConnectionHandle,
+        paired: &Paired,
+    ) -> Result<Option<Address>, OpError> {
+        let Some(link) = self.links.get_mut(&handle) else { return Err(OpError::NotConnected) };
+        let mut bond = Bond::new(link.peer, paired, Some(self.irk.clone()));
+        if let Some(before) = self.bonds.get(bond.peer) {
+            // The address that somebody says is theirs proves nothing.
+            if link.guard.bond != Some(bond.peer) {
+                return Err(OpError::IdentityTaken { peer: bond.peer });
+            }
+            if bond.is_weaker_than(before) {
+                return Err(OpError::WeakerThanBond { peer: bond.peer });
+            }
+        }
+        let taken = |other: &Bond| other.peer != bond.peer && other.keys.irk == bond.keys.irk;
+        if bond.keys.irk.is_some() && self.bonds.0.values().any(taken) {
+            tracing::warn!(peer = %bond.peer, "not resolved: its identity resolving key is another peer's");
+            bond.keys.irk = None;
+        }
+        // A peer that has changed its identity is not two.
+        if let Some(before) = link.guard.bond.filter(|before| *before != bond.peer) {
+            self.bonds.0.remove(&before);
+            self.events.push_back(SecurityEvent::Forget(before).into());
+        }
+        bond.client = remember(link.serving.client.remembered(&self.table));
+        link.guard.know(link.role, &bond);
+        let peer = bond.peer;
+        self.bonds.0.insert(peer, bond.clone());
+        self.events.push_back(SecurityEvent::Save(Box::new(bond)).into());
+        Ok(Some(peer))
+    }
+
+    /// What a link has behind a pairing.
+    pub(super) fn security_after(&self, handle: ConnectionHandle, summary: &PairingSummary) -> LinkSecurity {
+        let bonded = self.links.get(&handle).is_some_and(|link| link.guard.security().bonded);
+        LinkSecurity {
+            encrypted: true,
+            authenticated: summary.authenticated,
+            secure_connections: summary.secure_connections,
+            key_size: summary.key_size,
+            bonded,
+        }
+    }
+
+    /// The peer has proved who it is: its client has what it had, and learns what has changed since.
+    pub(super) fn restore_client(&mut self, now: Instant, handle: ConnectionHandle) {
+        let Some(link) = self.links.get(&handle) else { return };
+        // Whoever refreshes a key has not been away.
+        if link.guard.security().encrypted {
+            return;
+        }
+        let Some(bond) = link.guard.bond.and_then(|peer| self.bonds.get(peer)) else { return };
+        let BondedClient { configurations, features, database_hash } = bond.client.clone();
+        let remembered = Remembered { configurations, features, database_hash };
+        self.on_link(handle, |link, out| link.restore_client(now, remembered, out));
+    }
+
+    /// Saves what the bond keeps of a client, if that has changed.
+    pub(super) fn save_client(&mut self, handle: ConnectionHandle) {
+        let Some(link) = self.links.get_mut(&handle) else { return };
+        link.guard.save_by = None;
+        if !link.guard.security().encrypted {
+            return;
+        }
+        let Some(bond) = link.guard.bond.and_then(|peer| self.bonds.0.get_mut(&peer)) else { return };
+        let client = remember(link.serving.client.remembered(&self.table));
+        let on_air = (link.peer != bond.peer).then_some(link.peer).or(bond.on_air);
+        if (&client, on_air) != (&bond.client, bond.on_air) {
+            (bond.client, bond.on_air) = (client, on_air);
+            self.events.push_back(SecurityEvent::Save(Box::new(bond.clone())).into());
+        }
+    }
+}
+
+impl Guard {
+    /// What the bond keeps has changed.
+    pub(super) fn save_soon(&mut self, now: Instant) {
+        if self.bond.is_some() {
+            self.save_by.get_or_insert(now + SAVE_AFTER);
+        }
+    }
+}
+
+fn remember(client: Remembered) -> BondedClient {
+    let Remembered { configurations, features, database_hash } = client;
+    BondedClient { configurations, features, database_hash }
+}
