@@ -21,6 +21,8 @@ pub(super) enum Wake {
     KeyTimeout(LinkId),
     /// The application of a device asked to be called.
     Device(DeviceId),
+    /// The security manager of a device, or its user, has waited long enough.
+    Responder(DeviceId),
     /// A controller has had the time that a command takes.
     Command(ControllerId),
     /// The duration of an extended scan is over.
@@ -86,6 +88,11 @@ impl Dice {
     pub(super) fn delay(&mut self, longest: Duration) -> Duration {
         let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX - 1);
         if micros == 0 { Duration::ZERO } else { Duration::from_micros(self.below(micros + 1)) }
+    }
+
+    /// For who draws as much as it needs.
+    pub(super) fn rng(&mut self) -> &mut ChaCha8Rng {
+        &mut self.0
     }
 
     pub(super) fn octets<const N: usize>(&mut self) -> [u8; N] {

@@ -176,6 +176,19 @@ impl Server {
         self.security = security;
     }
 
+    /// Values of the configuration descriptors, by handle.
+    pub(super) fn configurations(&self) -> Vec<(u16, Vec<u8>)> {
+        let descriptors = self.attributes.iter().filter(|attribute| attribute.uuid == CLIENT_CONFIGURATION);
+        descriptors.map(|attribute| (attribute.handle, attribute.value.clone())).collect()
+    }
+
+    /// The client is one that has left these values of the descriptors.
+    pub(super) fn configure(&mut self, configurations: &[(u16, Vec<u8>)]) {
+        for (handle, value) in configurations {
+            self.set_value(*handle, value.clone());
+        }
+    }
+
     /// Forgets its client; nobody is bonded, so the configurations are as at first.
     pub(super) fn disconnected(&mut self) {
         for attribute in &mut self.attributes {

@@ -1,16 +1,16 @@
 //! A simulated peripheral: its advertisement, its attributes, its application, and the L2CAP below them.
 
+mod security;
+
 use super::agenda::{Ticket, Wake};
 use super::air::{Advertisement, Advertiser, Owner};
 use super::link::{End, LONGEST_PDU, Node, Side};
 use super::options::feature;
-use super::{AdvertiserId, DeviceId, LinkId, Radio, Security, Server};
+use super::{AdvertiserId, DeviceId, LinkId, Radio, Responder, Server};
 use crate::codec::Rest;
 use crate::l2cap::signaling::{CommandRejectRsp, ConnectionParameterUpdateReq, RejectReason, Signal};
 use crate::l2cap::signaling::{ParameterUpdateResult, SignalingCommand};
 use crate::l2cap::{ChannelId, frame};
-use crate::smp::SmpPdu;
-use crate::smp::pdu::{PairingFailed, PairingFailedReason};
 use crate::{Address, Instant};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
@@ -77,6 +77,8 @@ pub struct Device {
     application: Option<Box<dyn Application>>,
     pub(super) advertiser: Option<AdvertiserId>,
     pub(super) link: Option<LinkId>,
+    responder: Option<Responder>,
+    pub(super) responder_timer: Option<Ticket>,
     timer: Option<Ticket>,
     partial: BytesMut,
 }
@@ -102,6 +104,8 @@ impl Device {
             application: None,
             advertiser: None,
             link: None,
+            responder: None,
+            responder_timer: None,
             timer: None,
             partial: BytesMut::new(),
         }
@@ -174,11 +178,12 @@ impl Radio {
     }
 
     /// The device's end of a new link.
-    pub(super) fn join_device(&mut self, id: DeviceId, link: LinkId) -> End {
+    pub(super) fn join_device(&mut self, id: DeviceId, link: LinkId, central: Address, own: Address) -> End {
         let mut end = End::new(Node::Device(id), feature::OF_5_3, 0x0C);
         if let Some(device) = self.devices.get_mut(&id) {
             device.advertiser = None;
             device.link = Some(link);
+            device.meet(central, own);
             end.rssi = device.advertisement.rssi;
             end.max_rx_octets = device.data_length;
             end.wanted_octets = device.data_length;
@@ -190,8 +195,6 @@ impl Radio {
         let now = self.now;
         let Some(device) = self.devices.get_mut(&id) else { return };
         device.parameter_answer = None;
-        let bonded = device.long_term_key.is_some();
-        device.server.set_security(Security { bonded, ..Security::default() });
         let next = device.application.as_mut().and_then(|app| app.connected(now, &mut device.server));
         device.timer = next.map(|when| self.agenda.at(when.max(now + SOON), Wake::Device(id)));
         if let Some(request) = device.parameter_request {
@@ -199,23 +202,7 @@ impl Radio {
             self.send_frame(link, ChannelId::Signaling, &command);
         }
         self.flush_device(id);
-    }
-
-    /// The key that a device has for its link.
-    pub(super) fn device_key(&mut self, id: DeviceId) -> Option<[u8; 16]> {
-        self.devices.get(&id)?.long_term_key
-    }
-
-    /// The link of a device is encrypted with the key that it gave.
-    pub(super) fn device_encrypted(&mut self, id: DeviceId) {
-        let Some(device) = self.devices.get_mut(&id) else { return };
-        let keyed = device.server.security().bonded;
-        device.server.set_security(Security {
-            encrypted: true,
-            authenticated: true,
-            key_size: 16,
-            bonded: keyed,
-        });
+        self.flush_responder(id);
     }
 
     pub(super) fn device_timeout(&mut self, id: DeviceId) {
@@ -230,8 +217,8 @@ impl Radio {
         let Some(device) = self.devices.get_mut(&id) else { return };
         device.link = None;
         device.partial.clear();
-        device.server.disconnected();
-        if let Some(ticket) = device.timer.take() {
+        device.forget_client();
+        for ticket in [device.timer.take(), device.responder_timer.take()].into_iter().flatten() {
             self.agenda.cancel(ticket);
         }
         self.start_device(id);
@@ -277,13 +264,7 @@ impl Radio {
                     self.send_frame(link, channel, &answer);
                 }
             }
-            ChannelId::SecurityManager => {
-                // A request to pair is refused; all else belongs to a pairing that there is not.
-                if let Ok(SmpPdu::PairingRequest(_)) = SmpPdu::from_octets(payload) {
-                    let reason = PairingFailedReason::PairingNotSupported;
-                    self.send_frame(link, channel, &SmpPdu::from(PairingFailed { reason }).to_bytes());
-                }
-            }
+            ChannelId::SecurityManager => self.device_smp(id, payload),
             _ => {}
         }
     }

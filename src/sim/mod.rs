@@ -30,6 +30,7 @@ mod faults;
 mod link;
 mod options;
 mod radio;
+mod responder;
 mod table;
 #[cfg(feature = "tokio")]
 mod transport;
@@ -41,6 +42,10 @@ pub use device::{Application, ConnectFailure, Device};
 pub use faults::FaultPlan;
 pub use options::{ControllerOptions, RadioOptions};
 pub use radio::Radio;
+pub use responder::{
+    Answer, Association, LongTermKey, Misbehaviour, OutOfBand, Paired, PairingFailure, Responder,
+    SecureConnections,
+};
 pub use table::{Table, property};
 #[cfg(feature = "tokio")]
 pub use transport::{RadioHandle, SimTransport, demo, spawn};

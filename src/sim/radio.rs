@@ -114,6 +114,7 @@ impl Radio {
                 Wake::Supervision(id) => self.supervision_timeout(id),
                 Wake::KeyTimeout(id) => self.key_timeout(id),
                 Wake::Device(id) => self.device_timeout(id),
+                Wake::Responder(id) => self.responder_timeout(id),
                 Wake::Command(id) => self.next_command(id),
                 Wake::ScanTimeout(id) => self.scan_timeout(id),
                 Wake::Send(id, packet) => self.controller(id).outbox.push(packet),
@@ -173,7 +174,10 @@ impl Radio {
         if let Some(link) = device.link.take() {
             self.silence(link, ErrorCode::ConnectionTimeout, None);
         }
-        device.server.disconnected();
+        device.forget_client();
+        if let Some(ticket) = device.responder_timer.take() {
+            self.agenda.cancel(ticket);
+        }
         Some(device)
     }
 

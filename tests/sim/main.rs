@@ -2,6 +2,7 @@
 
 mod advertiser;
 mod advertising;
+mod central;
 mod connections;
 mod controllers;
 mod determinism;
@@ -9,5 +10,6 @@ mod devices;
 mod encryption;
 mod extended;
 mod layering;
+mod pairing;
 mod room;
 mod survival;

@@ -249,7 +249,7 @@ impl Radio {
         let link_id = LinkId(self.new_id());
         let central = self.join(id, link_id, advertiser.address);
         let peripheral = match advertiser.owner {
-            Owner::Device(device) => self.join_device(device, link_id),
+            Owner::Device(device) => self.join_device(device, link_id, wanted.own, advertiser.address),
             Owner::Legacy(owner) | Owner::Set(owner, _) => self.join(owner, link_id, wanted.own),
         };
         let handles = [central.node, peripheral.node];

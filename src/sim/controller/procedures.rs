@@ -281,7 +281,7 @@ impl Radio {
                 self.begin(id, Side::Peripheral, Procedure::LongTermKey(None))
             }
             Node::Device(device) => {
-                let known = self.device_key(device);
+                let known = self.device_key(device, encrypted_diversifier, random_number);
                 self.begin(id, Side::Peripheral, Procedure::LongTermKey(known));
             }
         }
