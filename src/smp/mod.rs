@@ -3,6 +3,7 @@
 //! [`SecurityManager`] is the protocol of one link, in both roles and both generations, as a value without clock,
 //! randomness or I/O: it is given PDUs, times and what the user says, and gives [`Output`]s. It never sees the link, nor
 //! what has been stored of a peer; [`Attempts`] outlives links.
+
 mod attempts;
 mod authentication;
 mod bond;
