@@ -86,6 +86,11 @@ impl Host {
         }
     }
 
+    pub(super) fn import(&mut self, bond: Box<Bond>) {
+        self.bonds.0.insert(bond.peer, (*bond).clone());
+        self.events.push_back(SecurityEvent::Save(bond).into());
+    }
+
     /// What tells an initialised controller our random address, unless it knows.
     pub(super) fn address_command(&mut self) -> Option<HciPacket> {
         let random_address = self.random_address;

@@ -158,6 +158,9 @@ pub enum SecurityRequest {
         /// The bonds, in place of those that there are.
         bonds: Vec<Bond>,
     },
+    /// Know a peer from now on, by a bond that was made elsewhere, in place of one with it that there is. Done at once,
+    /// after its [`SecurityEvent::Save`]. Links that are up stay as they are.
+    Import(Box<Bond>),
     /// Forget a peer, and end the link with it if there is one. [`OpError::NotBonded`] where it is not known.
     Unpair {
         /// Its identity.
@@ -278,6 +281,7 @@ impl Host {
                 self.load(op, identity, bonds);
                 return Ok(());
             }
+            SecurityRequest::Import(bond) => self.import(bond),
             SecurityRequest::Unpair { peer } => self.unpair(now, peer)?,
             SecurityRequest::CreateOob => {
                 let oob = LocalOob::generate(&mut self.rng);
