@@ -89,7 +89,6 @@ pub struct ImportError {
 }
 
 impl ImportError {
-    #[expect(dead_code, reason = "the readers follow")]
     pub(super) fn new(place: impl Into<String>, reason: &'static str) -> Self {
         Self { place: place.into(), reason }
     }

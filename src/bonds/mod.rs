@@ -2,7 +2,12 @@
 //!
 //! A [`BondStore`] keeps, for each adapter, who it is to its peers and the bonds that it has made. [`MemoryStore`] does so
 //! for the life of the program, for tests above all.
+//!
+//! Bonds of other stacks are read and written as text: [`bluez`] the files of BlueZ. So a device that was paired by one of
+//! them need not be paired again. Whatever is read never makes the reader panic or take more memory than a few times
+//! the text, and no error repeats any of it, for it may be a key.
 
+pub mod bluez;
 mod error;
 mod memory;
 #[cfg(test)]
