@@ -9,6 +9,7 @@ mod keys;
 mod misbehaviour;
 mod paired;
 mod pairing;
+mod settings;
 
 pub use association::Association;
 pub use misbehaviour::Misbehaviour;
@@ -18,14 +19,12 @@ use super::Security;
 use super::agenda::Dice;
 use crate::crypto::{Key, ResolvingKey};
 use crate::smp::SmpPdu;
-use crate::smp::pdu::SecurityRequest;
-use crate::smp::pdu::{IoCapability, PairingFailed, PairingFailedReason, PairingRequest, PairingResponse};
-use crate::{Address, BdAddr, Instant};
-use association::MITM;
+use crate::smp::pdu::{PairingFailed, PairingFailedReason, SecurityRequest};
+use crate::{Address, Instant};
 use bytes::Bytes;
 use misbehaviour::Voice;
-use paired::OwnOutOfBand;
 use pairing::{Around, Pairing};
+use settings::Settings;
 use std::fmt;
 use std::time::Duration;
 
@@ -95,58 +94,6 @@ pub enum PairingFailure {
     Link,
 }
 
-/// What a device can do and wants, and what its user does.
-#[derive(Clone)]
-struct Settings {
-    io: IoCapability,
-    mitm: bool,
-    authenticated_only: bool,
-    secure_connections: SecureConnections,
-    bonding: bool,
-    min_key_size: u8,
-    max_key_size: u8,
-    initiator_keys: u8,
-    responder_keys: u8,
-    keypress: bool,
-    temporary_key: Option<Key>,
-    own_oob: Option<OwnOutOfBand>,
-    peer_oob: Option<OutOfBand>,
-    shows: Option<u32>,
-    types: Option<u32>,
-    answer: Answer,
-    security_request: bool,
-    debug_key: bool,
-    irk: Option<Key>,
-    identity: Address,
-    misbehaviours: Vec<Misbehaviour>,
-}
-
-impl Settings {
-    fn auth_req(&self) -> u8 {
-        u8::from(self.bonding)
-            | if self.mitm { MITM } else { 0 }
-            | if self.secure_connections == SecureConnections::Off {
-                0
-            } else {
-                association::SECURE_CONNECTIONS
-            }
-            | if self.keypress { 0x10 } else { 0 }
-    }
-
-    fn response(&self, request: &PairingRequest) -> PairingResponse {
-        let secure = self.auth_req() & request.auth_req.0 & association::SECURE_CONNECTIONS != 0;
-        let has_data = if secure { self.peer_oob.is_some() } else { self.temporary_key.is_some() };
-        PairingResponse {
-            io_capability: self.io.0,
-            oob_data_flag: u8::from(has_data),
-            auth_req: self.auth_req().into(),
-            max_encryption_key_size: self.max_key_size,
-            initiator_key_distribution: (self.initiator_keys & request.initiator_key_distribution.0).into(),
-            responder_key_distribution: (self.responder_keys & request.responder_key_distribution.0).into(),
-        }
-    }
-}
-
 /// What lasts as long as a link.
 struct OnLink {
     central: Address,
@@ -167,171 +114,7 @@ struct Given {
     key_size: u8,
 }
 
-impl Default for Responder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Responder {
-    /// A device without display or keys that bonds by either way, hands out and takes all keys, and takes none that is
-    /// shorter than 16 octets.
-    pub fn new() -> Self {
-        let settings = Settings {
-            io: IoCapability::NoInputNoOutput,
-            mitm: false,
-            authenticated_only: false,
-            secure_connections: SecureConnections::Allowed,
-            bonding: true,
-            min_key_size: 16,
-            max_key_size: 16,
-            initiator_keys: keys::ALL,
-            responder_keys: keys::ALL,
-            keypress: false,
-            temporary_key: None,
-            own_oob: None,
-            peer_oob: None,
-            shows: None,
-            types: None,
-            answer: Answer::Yes,
-            security_request: false,
-            debug_key: false,
-            irk: None,
-            identity: Address::public(BdAddr::ANY),
-            misbehaviours: Vec::new(),
-        };
-        Self { settings, bonds: Vec::new(), link: None, paired: None, failure: None }
-    }
-
-    /// What it can show and ask for.
-    #[must_use]
-    pub fn io(mut self, io: IoCapability) -> Self {
-        self.settings.io = io;
-        self
-    }
-
-    /// Whether it wishes protection from a man in the middle. It takes less; see
-    /// [`authenticated_only`](Self::authenticated_only).
-    #[must_use]
-    pub fn mitm(mut self, mitm: bool) -> Self {
-        self.settings.mitm = mitm;
-        self
-    }
-
-    /// Whether it refuses a model that does not authenticate, with Authentication Requirements.
-    #[must_use]
-    pub fn authenticated_only(mut self, only: bool) -> Self {
-        self.settings.authenticated_only = only;
-        self
-    }
-
-    /// Which way to pair.
-    #[must_use]
-    pub fn secure_connections(mut self, which: SecureConnections) -> Self {
-        self.settings.secure_connections = which;
-        self
-    }
-
-    /// Whether it remembers keys.
-    #[must_use]
-    pub fn bonding(mut self, bonding: bool) -> Self {
-        self.settings.bonding = bonding;
-        self
-    }
-
-    /// Octets of the shortest and of the longest key that it takes, 7 to 16.
-    #[must_use]
-    pub fn key_size(mut self, min: u8, max: u8) -> Self {
-        (self.settings.min_key_size, self.settings.max_key_size) = (min, max);
-        self
-    }
-
-    /// Which keys the initiator and which the responder hands out, at most: bits as in the Pairing Request.
-    #[must_use]
-    pub fn keys(mut self, initiator: u8, responder: u8) -> Self {
-        (self.settings.initiator_keys, self.settings.responder_keys) = (initiator, responder);
-        self
-    }
-
-    /// Whether it tells of digits that its user types.
-    #[must_use]
-    pub fn keypress(mut self, keypress: bool) -> Self {
-        self.settings.keypress = keypress;
-        self
-    }
-
-    /// The temporary key that came out of band, for legacy pairing.
-    #[must_use]
-    pub fn temporary_key(mut self, key: [u8; 16]) -> Self {
-        self.settings.temporary_key = Some(Key::new(key));
-        self
-    }
-
-    /// Makes out-of-band data for Secure Connections, which the central may be given.
-    pub fn makes_out_of_band(mut self, seed: u64) -> (Self, OutOfBand) {
-        let (own, data) = OwnOutOfBand::new(seed);
-        self.settings.own_oob = Some(own);
-        (self, data)
-    }
-
-    /// What came from the central out of band.
-    #[must_use]
-    pub fn knows_out_of_band(mut self, data: OutOfBand) -> Self {
-        self.settings.peer_oob = Some(data);
-        self
-    }
-
-    /// The passkey that it shows each time, instead of one that is drawn.
-    #[must_use]
-    pub fn shows(mut self, passkey: u32) -> Self {
-        self.settings.shows = Some(passkey);
-        self
-    }
-
-    /// What its user types as soon as a passkey is asked for. Without it the user waits for
-    /// [`Radio::enter_passkey`](super::Radio::enter_passkey).
-    #[must_use]
-    pub fn types(mut self, passkey: u32) -> Self {
-        self.settings.types = Some(passkey);
-        self
-    }
-
-    /// What its user says to two numbers.
-    #[must_use]
-    pub fn answers(mut self, answer: Answer) -> Self {
-        self.settings.answer = answer;
-        self
-    }
-
-    /// Whether it says a Security Request as soon as a central is connected.
-    #[must_use]
-    pub fn security_request(mut self, asks: bool) -> Self {
-        self.settings.security_request = asks;
-        self
-    }
-
-    /// Whether it uses the key pair that everybody knows.
-    #[must_use]
-    pub fn debug_key(mut self, debug: bool) -> Self {
-        self.settings.debug_key = debug;
-        self
-    }
-
-    /// The identity resolving key that it hands out. A [private](super::Device::private) device hands out its own;
-    /// without either each pairing draws one.
-    #[must_use]
-    pub fn irk(mut self, irk: [u8; 16]) -> Self {
-        self.settings.irk = Some(Key::new(irk));
-        self
-    }
-
-    /// Does this wrong from now on, beside what it does wrong already.
-    #[must_use]
-    pub fn misbehaves(mut self, rule: Misbehaviour) -> Self {
-        self.settings.misbehaviours.push(rule);
-        self
-    }
-
     /// Changes how it pairs from the next link on; its bonds stay.
     pub fn change(&mut self, change: impl FnOnce(Self) -> Self) {
         let mut changed = change(Self { settings: self.settings.clone(), ..Self::new() });

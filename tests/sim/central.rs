@@ -238,7 +238,9 @@ impl Central {
             let check = f6(&mac_key, &own, &peer, &rb, io(&request), CENTRAL, self.peer);
             self.say(&[&[0x0D], &check[..]].concat());
             let theirs = self.expect(0x0D, 16)?;
-            assert_eq!(theirs, f6(&mac_key, &peer, &own, &ra, io(&response), self.peer, CENTRAL));
+            if theirs != f6(&mac_key, &peer, &own, &ra, io(&response), self.peer, CENTRAL) {
+                return Err(Some([&[0x0D], &theirs[..]].concat()));
+            }
             outcome.link_key = key;
         } else {
             let mut key = [0; 16];

@@ -10,6 +10,7 @@ mod devices;
 mod encryption;
 mod extended;
 mod layering;
+mod misbehaviour;
 mod pairing;
 mod room;
 mod survival;
