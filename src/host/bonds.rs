@@ -77,6 +77,9 @@ impl Host {
     pub(super) fn load(&mut self, op: OpId, identity: Identity, bonds: Vec<Bond>) {
         self.bonds = Bonds(bonds.into_iter().map(|bond| (bond.peer, bond)).collect());
         self.irk = identity.irk;
+        for handle in self.links.keys().copied().collect::<Vec<_>>() {
+            self.recognise(handle);
+        }
         let random_address = identity.random_address;
         self.random_address = random_address;
         match self.address_command() {
@@ -120,10 +123,13 @@ impl Host {
 
 /// Links and their bonds.
 impl Host {
-    /// A link is up: whether there is a bond with its peer.
+    /// Whether there is a bond with the peer of a link.
     pub(super) fn recognise(&mut self, handle: ConnectionHandle) {
         let Some(link) = self.links.get_mut(&handle) else { return };
         link.guard.least = self.security.level;
+        if link.guard.security().encrypted {
+            return;
+        }
         if let Some(bond) = self.bonds.of(link.peer) {
             link.guard.know(link.role, bond);
             link.serving.client.security = link.guard.for_server(false);

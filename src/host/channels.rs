@@ -187,6 +187,11 @@ impl Host {
             | ChannelRequest::Reconfigure { connection, .. } => connection,
         };
         let handle = self.handle_of(connection)?;
+        let opens = matches!(request, ChannelRequest::Open { .. } | ChannelRequest::OpenEnhanced { .. });
+        let insecure = self.links.get(&handle).is_some_and(|link| !link.guard.is_sufficient());
+        if opens && insecure {
+            return Err(OpError::NotEncrypted);
+        }
         let begun = self.on_link(handle, |link, out| link.channels.begin(now, op, request, out));
         Ok(begun.unwrap_or(Ok(()))?)
     }

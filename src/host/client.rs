@@ -33,8 +33,8 @@ impl Link {
                 self.start_next(now, out);
                 return settled;
             }
-            // Nobody knows the link yet, or wants it any more.
-            Received::Notification if !self.is_ready() => {}
+            // Nobody knows the link yet, or wants it any more, or it is not known whose it is.
+            Received::Notification if !self.is_ready() || !self.guard.is_sufficient() => {}
             Received::Notification => match pdu {
                 Some(AttPdu::HandleValueNtf(ntf)) => {
                     out.value(

@@ -77,7 +77,7 @@ impl Link {
             );
             return;
         }
-        if !self.is_ready() {
+        if !self.is_ready() || !self.guard.is_sufficient() {
             // It has no reader, and the server waits.
             return self.confirm(now, out);
         }

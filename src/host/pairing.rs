@@ -177,14 +177,16 @@ impl Host {
 
     /// Does what the security managers want done. What needs a user waits until the link has one.
     pub(super) fn poll_security(&mut self, now: Instant) {
-        for handle in self.links.keys().copied().collect::<Vec<_>>() {
-            while let Some(link) = self.links.get_mut(&handle).filter(|link| link.is_ready())
-                && let Some(output) = link.guard.manager.poll_output()
-            {
-                self.on_security_output(now, handle, output);
-            }
-        }
         self.raise_wanted(now);
+        while let Some((handle, output)) = self.next_security_output() {
+            self.on_security_output(now, handle, output);
+            self.raise_wanted(now);
+        }
+    }
+
+    fn next_security_output(&mut self) -> Option<(ConnectionHandle, smp::Output)> {
+        let mut ready = self.links.iter_mut().filter(|(_, link)| link.is_ready());
+        ready.find_map(|(handle, link)| Some((*handle, link.guard.manager.poll_output()?)))
     }
 
     fn on_security_output(&mut self, now: Instant, handle: ConnectionHandle, output: smp::Output) {

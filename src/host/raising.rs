@@ -267,7 +267,7 @@ impl OpError {
     /// Whether there was no way to more security, so that what the peer's server said is all that there is to say.
     fn leaves_refusal(&self) -> bool {
         match self {
-            Self::InsufficientSecurity => true,
+            Self::InsufficientSecurity | Self::PairingTooSoon { .. } => true,
             Self::Pairing(error) => {
                 error.reason == PairingFailedReason::PairingNotSupported && error.by == By::Peer
             }

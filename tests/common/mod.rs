@@ -6,6 +6,7 @@
 mod crowd;
 mod pair;
 mod script;
+mod security;
 
 pub use crowd::{Crowd, Station};
 pub use pair::{Blame, Pair, Recorded, config, connect, each_seed, gatt};

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub const PEER: Address = address(0x50);
 
 /// Commands that Command Status answers, as far as these tests meet them.
-const ANSWERED_BY_STATUS: [u16; 6] = [0x0406, 0x041D, 0x200D, 0x2013, 0x2016, 0x2032];
+const ANSWERED_BY_STATUS: [u16; 7] = [0x0406, 0x041D, 0x200D, 0x2013, 0x2016, 0x2019, 0x2032];
 
 pub struct Script {
     pub host: Host,

@@ -15,5 +15,6 @@ mod gatt;
 mod many;
 mod recovery;
 mod scanning;
+mod security;
 mod server;
 mod serving;

@@ -9,3 +9,4 @@ mod channels;
 mod hci;
 mod index;
 mod l2cap;
+mod smp;
