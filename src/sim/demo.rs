@@ -1,11 +1,13 @@
-//! The devices of the tour: a heart-rate strap, a thermometer, a serial-like echo, and a beacon.
+//! The devices of the tour: a heart-rate strap, a thermometer, a serial-like echo, a beacon, and two that show what they
+//! keep for those they are paired with: a key finder to anybody who pairs, a door lock to who has read its passkey.
 //!
 //! Their tables are data ([`Server::attributes`]), so whoever reads them over the air can check every value.
 
 use super::table::{Table, property::*};
-use super::{Advertisement, Application, ControllerOptions, Device, Radio, RadioOptions, Server};
+use super::{Advertisement, Application, ControllerOptions, Device, Radio, RadioOptions, Responder, Server};
 use crate::att::AttError;
 use crate::hci::Phy;
+use crate::smp::pdu::IoCapability;
 use crate::{Address, BdAddr, Instant, Uuid, uuid16};
 use std::time::Duration;
 
@@ -35,6 +37,17 @@ pub const ECHO_ADDRESS: Address = random(0x03);
 /// Address of the [`beacon`].
 pub const BEACON_ADDRESS: Address = random(0x04);
 
+/// Address of the [`key_finder`].
+pub const KEY_FINDER_ADDRESS: Address = random(0x05);
+/// Address of the [`door_lock`].
+pub const DOOR_LOCK_ADDRESS: Address = random(0x06);
+/// What the [`door_lock`] has on its display when it pairs.
+pub const DOOR_LOCK_PASSKEY: u32 = 123_456;
+/// Alert Level of the key finder's Link Loss service: for encrypted links, 0 at first.
+pub const ALERT_LEVEL: Uuid = uuid16(0x2A06);
+/// Whether the door is locked, 1 at first: for links that an authenticated pairing has encrypted.
+pub const LOCKED: Uuid = Uuid::from_u128(0xBA8E_7007_0002_4000_8000_0000_0000_0001);
+
 const fn random(n: u8) -> Address {
     Address::random(BdAddr([n, 0x00, 0x70, 0xE7, 0xBA, 0xC0]))
 }
@@ -43,7 +56,7 @@ const fn random(n: u8) -> Address {
 pub fn demo_radio(seed: u64) -> Radio {
     let mut radio = Radio::new(RadioOptions { seed, ..RadioOptions::default() });
     radio.add_controller(ControllerOptions::default());
-    for device in [heart_rate_strap(), thermometer(), echo(), beacon()] {
+    for device in [heart_rate_strap(), thermometer(), echo(), beacon(), key_finder(), door_lock()] {
         radio.add_device(device);
     }
     radio
@@ -145,6 +158,37 @@ pub fn beacon() -> Device {
         data: data.into(),
         ..Advertisement::default()
     })
+}
+
+/// "Key finder": pairs and bonds with anybody, by Just Works; its alert level is for encrypted links.
+pub fn key_finder() -> Device {
+    let server = generic("Key finder", 0x0200)
+        .service(uuid16(0x1803))
+        .characteristic(ALERT_LEVEL, READ | WRITE, [0])
+        .adjust(|attribute| attribute.permissions.encrypted = true)
+        .service(uuid16(0x180F))
+        .characteristic(uuid16(0x2A19), READ, [64])
+        .build();
+    Device::new(KEY_FINDER_ADDRESS)
+        .rssi(-63)
+        .data([ad(0x01, &[0x06]), ad(0x03, &[0x03, 0x18, 0x0F, 0x18]), ad(0x09, b"Key finder")].concat())
+        .server(server)
+        .pairing(Responder::new())
+}
+
+/// "Door lock": bonds with who has read [`DOOR_LOCK_PASSKEY`] from its display; its state is for no other.
+pub fn door_lock() -> Device {
+    let server = generic("Door lock", 0x0708)
+        .service(Uuid::from_u128(0xBA8E_7007_0002_4000_8000_0000_0000_0000))
+        .characteristic(LOCKED, READ | WRITE, [1])
+        .adjust(|attribute| attribute.permissions.authenticated = true)
+        .build();
+    let responder = Responder::new().io(IoCapability::DisplayOnly).mitm(true).shows(DOOR_LOCK_PASSKEY);
+    Device::new(DOOR_LOCK_ADDRESS)
+        .rssi(-68)
+        .data([ad(0x01, &[0x06]), ad(0x09, b"Door lock")].concat())
+        .server(server)
+        .pairing(responder)
 }
 
 const USER_DESCRIPTION: Uuid = uuid16(0x2901);

@@ -220,9 +220,16 @@ fn frames_that_are_not_whole_are_forgotten_at_the_next_start() {
 fn the_demo_radio_has_one_controller_and_its_devices_stand_where_they_say() {
     let radio = demo_radio(1);
     assert_eq!(radio.controllers().count(), 1);
-    let addresses = [HEART_RATE_ADDRESS, THERMOMETER_ADDRESS, ECHO_ADDRESS, BEACON_ADDRESS];
+    let addresses = [
+        HEART_RATE_ADDRESS,
+        THERMOMETER_ADDRESS,
+        ECHO_ADDRESS,
+        BEACON_ADDRESS,
+        KEY_FINDER_ADDRESS,
+        DOOR_LOCK_ADDRESS,
+    ];
     assert!(addresses.iter().all(|address| address.is_random_static()));
-    let devices = [heart_rate_strap(), thermometer(), echo(), beacon()];
+    let devices = [heart_rate_strap(), thermometer(), echo(), beacon(), key_finder(), door_lock()];
     assert_eq!(devices.each_ref().map(|device| device.address), addresses);
     assert!(devices[..3].iter().all(|device| device.advertisement.data.len() <= 31));
     assert!(devices[..3].iter().all(|device| device.advertisement.scan_response.len() <= 31));

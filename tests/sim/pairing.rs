@@ -361,6 +361,27 @@ fn the_key_that_everybody_knows_is_used_when_asked_for() {
 }
 
 #[test]
+fn the_demo_devices_keep_a_value_for_those_they_are_paired_with() {
+    let finder = demo::key_finder();
+    let handle = finder.server.find(demo::ALERT_LEVEL).expect("there");
+    let mut central = Central::new(finder);
+    let handle = u8::try_from(handle).expect("a short table");
+    assert_eq!(central.read(handle), [0x01, 0x0A, handle, 0, 0x05]);
+    central.pair(features(NOTHING, SC), User::Nothing).expect("with anybody");
+    assert_eq!(central.read(handle), [0x0B, 0]);
+
+    let lock = demo::door_lock();
+    let handle = u8::try_from(lock.server.find(demo::LOCKED).expect("there")).expect("a short table");
+    let mut central = Central::new(lock);
+    let passkey = User::Passkey(demo::DOOR_LOCK_PASSKEY);
+    central.pair(features(KEYBOARD_ONLY, MITM | SC), passkey).expect("it shows it");
+    assert_eq!(central.read(handle), [0x0B, 1]);
+    let mut central = Central::new(demo::door_lock());
+    central.pair(features(NOTHING, SC), User::Nothing).expect("it pairs");
+    assert_eq!(central.read(handle), [0x01, 0x0A, handle, 0, 0x05], "anybody is not enough");
+}
+
+#[test]
 fn keys_follow_the_seed_and_do_not_print() {
     let run = || pairs(Responder::new(), features(NOTHING, SC), User::Nothing);
     let (first, second) = (run(), run());
