@@ -1,6 +1,13 @@
 //! Two Security Managers on one link in virtual time, and users at both.
 
+mod distribution;
+mod hostile;
+mod matrix;
 mod methods;
+mod order;
+mod random;
+mod secrets;
+mod timer;
 
 use super::{
     Answer, Encrypted, Key, LocalIdentity, Output, Paired, PairingError, PairingOptions, Passkey,
@@ -44,6 +51,8 @@ struct Side {
     encrypt: Option<Key>,
     paired: Option<Paired>,
     failed: Option<PairingError>,
+    /// Everything it said, as logs would have it.
+    printed: String,
 }
 
 impl Side {
@@ -62,11 +71,13 @@ impl Side {
             encrypt: None,
             paired: None,
             failed: None,
+            printed: String::new(),
         }
     }
 
     fn drain(&mut self) {
         while let Some(output) = self.manager.poll_output() {
+            self.printed += &format!("{output:?}{output:#?}");
             match output {
                 Output::Send(pdu) => self.sent.push_back(pdu),
                 Output::Asked(request) => self.asked = Some(request),
@@ -74,12 +85,23 @@ impl Side {
                 Output::Prompt { id, prompt } => self.prompts.push((id, prompt)),
                 Output::Encrypt { key } => self.encrypt = Some(key),
                 Output::Paired(paired) => {
-                    assert!(self.paired.is_none() && self.failed.is_none(), "one end");
+                    assert!(
+                        self.paired.is_none() && self.failed.is_none(),
+                        "one end: {:?} {:?}",
+                        self.failed,
+                        self.manager
+                    );
                     self.paired = Some(*paired);
                 }
                 Output::Failed(error) => {
-                    assert!(self.paired.is_none() && self.failed.is_none(), "one end");
+                    assert!(
+                        self.paired.is_none() && self.failed.is_none(),
+                        "one end: {:?} {:?}",
+                        self.failed,
+                        self.manager
+                    );
                     self.failed = Some(error);
+                    self.asked = None;
                 }
             }
         }
@@ -123,6 +145,8 @@ struct Pair {
     air: Vec<(bool, Bytes)>,
     /// What the user at both types when both type.
     passkey: Passkey,
+    /// Somebody in between: what is delivered for a PDU, and whether the central sent it.
+    between: Box<dyn FnMut(bool, Bytes) -> Vec<Bytes>>,
 }
 
 impl Pair {
@@ -133,6 +157,7 @@ impl Pair {
             peripheral: Side::new(Role::Peripheral, 2),
             air: Vec::new(),
             passkey: Passkey::new(12_345).expect("six digits"),
+            between: Box::new(|_, pdu| vec![pdu]),
         };
         (pair.central.options, pair.peripheral.options) = (central, peripheral);
         pair
@@ -141,43 +166,51 @@ impl Pair {
     /// A pairing that the central begins and both users want.
     fn run(central: PairingOptions, peripheral: PairingOptions) -> Self {
         let mut pair = Self::new(central, peripheral);
-        pair.central.pair(pair.now);
-        pair.settle();
+        pair.begin();
         pair
+    }
+
+    /// The central begins, and both go on as far as they can.
+    fn begin(&mut self) {
+        self.central.pair(self.now);
+        self.settle();
     }
 
     /// Carries PDUs, answers and encryption until nothing more happens.
     fn settle(&mut self) {
         for _ in 0..1000 {
-            if !(self.carry() || self.ask() || self.encrypt()) {
+            if !self.step() {
                 return;
             }
         }
         panic!("they never come to an end");
     }
 
-    /// One PDU each way.
+    /// The next thing that happens.
+    fn step(&mut self) -> bool {
+        self.carry() || self.ask() || self.encrypt()
+    }
+
+    /// The next PDU, or what somebody says to what the peer wants.
     fn carry(&mut self) -> bool {
-        let mut any = false;
         if let Some(pdu) = self.central.sent.pop_front() {
             self.air.push((true, pdu.clone()));
-            self.peripheral.hear(self.now, &pdu);
-            any = true;
-        }
-        if self.peripheral.asked.take().is_some() {
+            for pdu in (self.between)(true, pdu) {
+                self.peripheral.hear(self.now, &pdu);
+            }
+        } else if self.peripheral.asked.take().is_some() {
             self.peripheral.accept(self.now);
-            any = true;
-        }
-        if let Some(pdu) = self.peripheral.sent.pop_front() {
+        } else if let Some(pdu) = self.peripheral.sent.pop_front() {
             self.air.push((false, pdu.clone()));
-            self.central.hear(self.now, &pdu);
-            any = true;
-        }
-        if std::mem::take(&mut self.central.security_requests) > 0 {
+            for pdu in (self.between)(false, pdu) {
+                self.central.hear(self.now, &pdu);
+            }
+        } else if std::mem::take(&mut self.central.security_requests) > 0 {
             self.central.accept(self.now);
-            any = true;
+        } else {
+            return false;
         }
-        any
+        true
     }
 
     /// What the users do with what they see.
@@ -221,7 +254,11 @@ impl Pair {
     /// The controllers, when the central's is told to.
     fn encrypt(&mut self) -> bool {
         let Some(key) = self.central.encrypt.take() else { return false };
-        let ours = self.peripheral.manager.long_term_key(0, [0; 8]).expect("the peripheral has a key");
+        let Some(ours) = self.peripheral.manager.long_term_key(0, [0; 8]) else {
+            self.central.manager.on_encryption_failed(self.now, crate::hci::ErrorCode(0x06));
+            self.central.drain();
+            return true;
+        };
         assert_eq!(key, ours, "both have the same");
         assert!(!key.is_zero());
         self.peripheral.encrypted(self.now, Encrypted::WithPairing);
@@ -253,7 +290,7 @@ impl Pair {
         (central, peripheral)
     }
 
-    /// Codes of what the central and the peripheral sent, from the phase on that begins with the first of them.
+    /// Who sent what: whether it was the central, and the code.
     fn codes(&self) -> Vec<(bool, u8)> {
         self.air.iter().map(|(central, pdu)| (*central, pdu[0])).collect()
     }

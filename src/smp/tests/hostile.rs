@@ -1,0 +1,648 @@
+//! A peer, or somebody in the middle, that sends what it should not: cases of the list of attacks, by their numbers.
+
+use super::super::{
+    AuthReq, By, IoCapability as Io, KeyDistribution, LocalOob, OobData, PairingFailedReason as Reason,
+    PeerOob, SecureConnections,
+};
+use super::*;
+use std::time::Duration;
+
+fn legacy(io: Io) -> PairingOptions {
+    PairingOptions::new().io(io).secure_connections(SecureConnections::Off)
+}
+
+fn modern(io: Io) -> PairingOptions {
+    PairingOptions::new().io(io).secure_connections(SecureConnections::Only)
+}
+
+/// Runs a pairing in which the `nth` PDU of a code that one side sends is changed on its way.
+fn changed(
+    options: (PairingOptions, PairingOptions),
+    by_central: bool,
+    code: u8,
+    nth: usize,
+    change: impl Fn(&mut Vec<u8>) + 'static,
+) -> Pair {
+    let mut pair = Pair::new(options.0, options.1);
+    let mut seen = 0;
+    pair.between = Box::new(move |central, pdu| {
+        let mut pdu = pdu.to_vec();
+        if central == by_central && pdu[0] == code {
+            seen += 1;
+            if seen == nth {
+                change(&mut pdu);
+            }
+        }
+        vec![pdu.into()]
+    });
+    pair.begin();
+    pair
+}
+
+/// The side that was lied to refused for this reason, the other was told, and neither has a key.
+fn refused(pair: &Pair, by_central: bool, reason: Reason) {
+    key_refused(pair, by_central, reason);
+    let liar = if by_central { &pair.central } else { &pair.peripheral };
+    assert!(liar.paired.is_none());
+    assert_eq!(liar.failed.map(|error| (error.reason, error.by)), Some((reason, By::Peer)));
+}
+
+/// The same for what a central may send last: it is done then.
+fn key_refused(pair: &Pair, by_central: bool, reason: Reason) {
+    let victim = if by_central { &pair.peripheral } else { &pair.central };
+    assert!(victim.paired.is_none());
+    let failed = victim.failed.unwrap_or_else(|| panic!("{:?} goes on", victim.manager));
+    assert_eq!((failed.reason, failed.by), (reason, By::Us), "{}", failed.cause);
+    assert!(!victim.manager.is_pairing() && victim.manager.deadline().is_none());
+    let told = |(by, pdu): &(bool, Bytes)| *by != by_central && pdu[..] == [0x05, reason.0];
+    assert!(pair.air.iter().any(told));
+}
+
+const BOTH: [bool; 2] = [true, false];
+
+fn both(options: fn(Io) -> PairingOptions, io: Io) -> (PairingOptions, PairingOptions) {
+    (options(io), options(io))
+}
+
+/// Both sides type, or one does.
+fn passkeys(options: fn(Io) -> PairingOptions) -> [(PairingOptions, PairingOptions); 3] {
+    let of = |a, b| (options(a).mitm(true), options(b).mitm(true));
+    [
+        of(Io::KeyboardOnly, Io::KeyboardOnly),
+        of(Io::DisplayOnly, Io::KeyboardOnly),
+        of(Io::KeyboardOnly, Io::DisplayOnly),
+    ]
+}
+
+/// The mirror image of a point: Y becomes p - Y, least significant octet first.
+fn mirrored(y: &[u8]) -> Vec<u8> {
+    let mut p = [0xFF_u8; 32];
+    p[12..24].fill(0);
+    p[24] = 1;
+    p[25..28].fill(0);
+    // p = 2^256 - 2^224 + 2^192 + 2^96 - 1
+    let mut borrow = 0;
+    p.iter()
+        .zip(y)
+        .map(|(&p, &y)| {
+            let difference = i16::from(p) - i16::from(y) - borrow;
+            borrow = i16::from(difference < 0);
+            difference.rem_euclid(256).try_into().expect("an octet")
+        })
+        .collect()
+}
+
+#[test]
+fn s1_a_public_key_that_is_no_point_of_the_curve_is_refused() {
+    let changes: [fn(&mut Vec<u8>); 5] = [
+        |pdu| pdu[1..].fill(0),
+        |pdu| pdu[33] ^= 1,
+        |pdu| pdu[33..].fill(0),
+        |pdu| pdu[1..33].fill(0xFF),
+        |pdu| pdu[1..].fill(0xFF),
+    ];
+    for by_central in BOTH {
+        for change in changes {
+            let pair = changed(both(modern, Io::NoInputNoOutput), by_central, 0x0C, 1, change);
+            refused(&pair, by_central, Reason::InvalidParameters);
+        }
+    }
+}
+
+#[test]
+fn s1_our_own_public_key_is_refused_with_either_y() {
+    for mirror in [false, true] {
+        for method in [Io::NoInputNoOutput, Io::DisplayYesNo, Io::KeyboardOnly] {
+            // The responder sends the initiator's back.
+            let mut pair = Pair::new(modern(method), modern(method));
+            let mut ours = Bytes::new();
+            pair.between = Box::new(move |central, pdu| {
+                if pdu[0] != 0x0C {
+                    return vec![pdu];
+                }
+                if central {
+                    ours = pdu.clone();
+                    return vec![pdu];
+                }
+                let y = if mirror { mirrored(&ours[33..]) } else { ours[33..].to_vec() };
+                vec![[&ours[..33], &y].concat().into()]
+            });
+            pair.begin();
+            refused(&pair, false, Reason::InvalidParameters);
+        }
+    }
+    // The mirror image of a point is one: only the comparison of X refuses it.
+    let keys = crate::crypto::KeyPair::generate(&mut rng(1));
+    let ours = keys.public();
+    let y = mirrored(&ours.y).try_into().expect("as long");
+    assert!(keys.agree(&crate::crypto::PublicKey { x: ours.x, y }).is_ok() && y != ours.y);
+}
+
+#[test]
+fn s1_our_own_public_key_from_out_of_band_data_is_refused_from_an_initiator() {
+    // The key pair of the data is known before the link is there.
+    let oob = LocalOob::generate(&mut rng(3));
+    let data = OobData::SecureConnections { local: Some(oob.clone()), peer: None };
+    for mirror in [false, true] {
+        let ours = oob.keys().public();
+        let y = if mirror { mirrored(&ours.y) } else { ours.y.to_vec() };
+        let mut peripheral = Side::new(Role::Peripheral, 1);
+        peripheral.options = PairingOptions::new().oob(data.clone());
+        peripheral.hear(Instant::START, &[0x01, 3, 1, 0x09, 16, 0, 0]);
+        peripheral.accept(Instant::START);
+        peripheral.hear(Instant::START, &[&[0x0C][..], &ours.x, &y].concat());
+        assert_eq!(peripheral.failed.map(|error| error.reason), Some(Reason::InvalidParameters));
+    }
+}
+
+#[test]
+fn s1_the_debug_key_is_refused_unless_it_is_enabled() {
+    let debug = || modern(Io::NoInputNoOutput).debug_keys(true);
+    let plain = || modern(Io::NoInputNoOutput);
+    let pair = Pair::run(debug(), plain());
+    refused(&pair, true, Reason::InvalidParameters);
+    let pair = Pair::run(plain(), debug());
+    refused(&pair, false, Reason::InvalidParameters);
+    // With it on both sides both send the same key.
+    Pair::run(debug(), debug()).paired();
+}
+
+#[test]
+fn s1_what_is_paired_by_the_debug_key_is_never_authenticated() {
+    let debug = || modern(Io::DisplayYesNo).mitm(true).debug_keys(true);
+    let pair = Pair::run(debug(), debug());
+    let (paired, _) = pair.paired();
+    assert!(!paired.authenticated);
+}
+
+#[test]
+fn s2_a_key_size_out_of_range_or_below_ours_is_refused() {
+    for by_central in BOTH {
+        for size in [0, 1, 6, 7, 15, 17, 255] {
+            for options in [legacy, modern] {
+                let code = if by_central { 0x01 } else { 0x02 };
+                let pair = changed(both(options, Io::NoInputNoOutput), by_central, code, 1, move |pdu| {
+                    pdu[4] = size;
+                });
+                refused(&pair, by_central, Reason::EncryptionKeySize);
+            }
+        }
+    }
+}
+
+#[test]
+fn s3_every_pdu_one_octet_short_or_long_ends_the_pairing() {
+    for options in [legacy, modern] {
+        let all = |io| options(io).initiator_keys(KeyDistribution(7)).responder_keys(KeyDistribution(7));
+        let run = || Pair::new(all(Io::NoInputNoOutput), all(Io::NoInputNoOutput));
+        let mut whole = run();
+        whole.begin();
+        whole.paired();
+        for (at, &(by_central, code)) in whole.codes().iter().enumerate() {
+            for long in BOTH {
+                let mut pair = run();
+                let mut seen = 0;
+                pair.between = Box::new(move |_, pdu| {
+                    seen += 1;
+                    let mut pdu = pdu.to_vec();
+                    if seen == at + 1 {
+                        pdu.resize(if long { pdu.len() + 1 } else { pdu.len() - 1 }, 0);
+                    }
+                    vec![pdu.into()]
+                });
+                pair.begin();
+                let victim = if by_central { &pair.peripheral } else { &pair.central };
+                assert!(victim.paired.is_none(), "{code:#04x}");
+                if at == 0 {
+                    // Nothing had begun that could fail.
+                    assert!(victim.failed.is_none() && victim.asked.is_none());
+                    assert_eq!(pair.central.failed.map(|e| e.reason), Some(Reason::InvalidParameters));
+                } else if victim.failed.map(|e| e.by) == Some(By::Us) {
+                    assert_eq!(victim.failed.map(|e| e.reason), Some(Reason::InvalidParameters));
+                } else {
+                    panic!("{code:#04x}: {:?}", victim.failed);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn s3_an_unknown_pdu_is_answered_command_not_supported_and_ends_a_pairing() {
+    for role in [Role::Central, Role::Peripheral] {
+        for code in [0x00, 0x0F, 0x80, 0xFF] {
+            let mut side = Side::new(role, 1);
+            side.hear(Instant::START, &[code, 1, 2, 3]);
+            assert_eq!(side.sent.drain(..).collect::<Vec<_>>(), [&[0x05, 0x07][..]]);
+            assert!(side.failed.is_none(), "nothing was in progress");
+            side.pair(Instant::START);
+            side.hear(Instant::START, &[code]);
+            assert_eq!(side.sent.pop_back().as_deref(), Some(&[0x05, 0x07][..]));
+            // Our Security Request still stands.
+            assert_eq!(
+                side.failed.map(|e| e.reason),
+                (role == Role::Central).then_some(Reason::CommandNotSupported)
+            );
+        }
+        let mut side = Side::new(role, 1);
+        side.hear(Instant::START, &[]);
+        assert!(side.failed.is_none() && side.asked.is_none());
+    }
+}
+
+#[test]
+fn s5_a_wrong_confirm_value_ends_legacy_pairing() {
+    for by_central in BOTH {
+        for options in passkeys(legacy) {
+            for code in [0x03, 0x04] {
+                let pair = changed(options.clone(), by_central, code, 1, |pdu| pdu[7] ^= 0x40);
+                refused(&pair, by_central, Reason::ConfirmValueFailed);
+            }
+        }
+    }
+}
+
+#[test]
+fn s5_a_wrong_confirm_value_ends_the_round_it_is_of() {
+    for by_central in BOTH {
+        for options in passkeys(modern) {
+            for (code, round) in [0x03, 0x04].into_iter().flat_map(|code| [1, 10, 20].map(|n| (code, n))) {
+                let pair = changed(options.clone(), by_central, code, round, |pdu| pdu[16] ^= 1);
+                refused(&pair, by_central, Reason::ConfirmValueFailed);
+                let sent = pair.codes().into_iter().filter(|&sent| sent == (by_central, 0x04)).count();
+                assert_eq!(sent, round, "the peer has shown nothing more");
+                assert!(pair.central.failed.is_some_and(|error| error.is_attempt()));
+            }
+        }
+    }
+}
+
+#[test]
+fn s5_a_wrong_passkey_ends_at_the_first_bit_that_differs() {
+    // 0b...0001 and 0b...0101: the third.
+    let fixed = |options: PairingOptions| options.passkey(Passkey::new(1).expect("six digits"));
+    for options in [legacy, modern] {
+        let options = (fixed(options(Io::DisplayOnly).mitm(true)), options(Io::KeyboardOnly).mitm(true));
+        let mut pair = Pair::new(options.0, options.1);
+        pair.central.pair(pair.now);
+        while pair.carry() {}
+        let (id, _) = pair.peripheral.prompts[0];
+        let wrong = Answer::Passkey(Passkey::new(5).expect("six digits"));
+        assert!(pair.peripheral.answer(pair.now, id, wrong));
+        pair.settle();
+        refused(&pair, true, Reason::ConfirmValueFailed);
+        let rounds = pair.codes().into_iter().filter(|&sent| sent == (true, 0x04)).count();
+        let modern = pair.codes().contains(&(true, 0x0C));
+        assert_eq!(rounds, if modern { 3 } else { 1 });
+    }
+}
+
+#[test]
+fn s5_a_wrong_check_or_one_of_zeros_ends_secure_connections() {
+    let changes: [fn(&mut Vec<u8>); 2] = [|pdu| pdu[1] ^= 1, |pdu| pdu[1..].fill(0)];
+    let oob = LocalOob::generate(&mut rng(3));
+    let of = |local, peer| PairingOptions::new().oob(OobData::SecureConnections { local, peer });
+    let peer = PeerOob::new(oob.confirm(), oob.random());
+    let methods = [
+        both(modern, Io::NoInputNoOutput),
+        (modern(Io::DisplayYesNo).mitm(true), modern(Io::DisplayYesNo).mitm(true)),
+        (modern(Io::KeyboardOnly).mitm(true), modern(Io::DisplayOnly).mitm(true)),
+        (of(Some(oob), None), of(None, Some(peer))),
+    ];
+    for by_central in BOTH {
+        for (method, change) in methods.iter().flat_map(|method| changes.map(|change| (method, change))) {
+            let pair = changed(method.clone(), by_central, 0x0D, 1, change);
+            refused(&pair, by_central, Reason::DhKeyCheckFailed);
+        }
+    }
+}
+
+#[test]
+fn s5_a_nonce_other_than_the_one_committed_to_is_refused() {
+    for (a, b) in [(Io::NoInputNoOutput, Io::NoInputNoOutput), (Io::DisplayYesNo, Io::DisplayYesNo)] {
+        let pair = changed((modern(a), modern(b)), false, 0x04, 1, |pdu| pdu[1] ^= 1);
+        refused(&pair, false, Reason::ConfirmValueFailed);
+    }
+}
+
+#[test]
+fn s5_features_that_were_changed_on_their_way_are_found_out() {
+    // Somebody takes the wish for protection out of both PDUs; every field of them is in c1 and f6.
+    let strip = |pair: &mut Pair| {
+        pair.between = Box::new(|_, pdu| {
+            let mut pdu = pdu.to_vec();
+            if matches!(pdu[0], 0x01 | 0x02) {
+                pdu[3] &= !AuthReq::MITM.0;
+                pdu[1] = 3;
+            }
+            vec![pdu.into()]
+        });
+    };
+    for (options, io, reason) in [
+        (legacy as fn(_) -> _, Io::KeyboardDisplay, Reason::ConfirmValueFailed),
+        (modern, Io::DisplayYesNo, Reason::DhKeyCheckFailed),
+    ] {
+        let mut pair = Pair::new(options(io), options(io));
+        strip(&mut pair);
+        pair.begin();
+        assert!(pair.central.paired.is_none() && pair.peripheral.paired.is_none());
+        let reasons = [pair.central.failed, pair.peripheral.failed].map(|e| e.map(|e| e.reason));
+        assert_eq!(reasons, [Some(reason); 2]);
+        // Whoever insists does not even begin.
+        let mut pair = Pair::new(options(io).mitm(true), options(io).mitm(true));
+        strip(&mut pair);
+        pair.begin();
+        assert_eq!(pair.peripheral.failed.map(|e| e.reason), Some(Reason::AuthenticationRequirements));
+    }
+}
+
+/// All keys in both directions.
+fn all_keys() -> (PairingOptions, PairingOptions) {
+    let all = || {
+        let keys = KeyDistribution(7);
+        legacy(Io::NoInputNoOutput).initiator_keys(keys).responder_keys(keys)
+    };
+    (all(), all())
+}
+
+#[test]
+fn s6_a_long_term_key_of_zeros_is_refused() {
+    for by_central in BOTH {
+        let pair = changed(all_keys(), by_central, 0x06, 1, |pdu| pdu[1..].fill(0));
+        key_refused(&pair, by_central, Reason::KeyRejected);
+    }
+    // And one of which nothing is left within the size agreed on.
+    let short = || legacy(Io::NoInputNoOutput).min_key_size(7).max_key_size(7);
+    let pair = changed((short(), short()), false, 0x06, 1, |pdu| {
+        pdu[1..8].fill(0);
+        pdu[8..].fill(0xEE);
+    });
+    refused(&pair, false, Reason::KeyRejected);
+}
+
+#[test]
+fn s6_a_long_term_key_longer_than_agreed_on_is_cut() {
+    let short = || legacy(Io::NoInputNoOutput).min_key_size(7).max_key_size(9);
+    let pair = changed((short(), short()), false, 0x06, 1, |pdu| pdu[1..].fill(0xEE));
+    let paired = pair.central.paired.as_ref().expect("it is a key");
+    let ltk = paired.keys.peer_ltk.as_ref().expect("it was given one");
+    assert_eq!(ltk.key, Key::new([0xEE; 16]).truncated(9));
+}
+
+#[test]
+fn s6_what_names_a_key_comes_behind_it() {
+    for by_central in BOTH {
+        for (first, then) in [(0x06, 0x07), (0x08, 0x09)] {
+            let mut pair = Pair::new(all_keys().0, all_keys().1);
+            let mut held = None;
+            pair.between = Box::new(move |central, pdu| {
+                if central != by_central {
+                    vec![pdu]
+                } else if pdu[0] == first {
+                    held = Some(pdu);
+                    vec![]
+                } else if pdu[0] == then {
+                    vec![pdu, held.take().expect("came before")]
+                } else {
+                    vec![pdu]
+                }
+            });
+            pair.begin();
+            let victim = if by_central { &pair.peripheral } else { &pair.central };
+            assert_eq!(victim.failed.map(|e| (e.reason, e.by)), Some((Reason::UnspecifiedReason, By::Us)));
+            assert!(victim.paired.is_none());
+        }
+    }
+}
+
+#[test]
+fn s6_keys_that_were_not_asked_for_are_ignored() {
+    for by_central in BOTH {
+        let options = || {
+            let keys = KeyDistribution::ID_KEY;
+            legacy(Io::NoInputNoOutput).initiator_keys(keys).responder_keys(keys)
+        };
+        let mut pair = Pair::new(options(), options());
+        pair.between = Box::new(move |central, pdu| {
+            if central == by_central && pdu[0] == 0x08 {
+                let key = |code: u8| Bytes::from([&[code][..], &[0x5A; 16]].concat());
+                let name = Bytes::from_static(&[0x07, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+                vec![key(0x06), name, key(0x0A), pdu]
+            } else {
+                vec![pdu]
+            }
+        });
+        pair.begin();
+        let (central, peripheral) = pair.paired();
+        for keys in [&central.keys, &peripheral.keys] {
+            assert!(keys.peer_ltk.is_none() && keys.csrk.is_none() && keys.irk.is_some());
+        }
+    }
+}
+
+#[test]
+fn s6_an_identity_address_is_public_or_random_static() {
+    for by_central in BOTH {
+        for (kind, top) in [(1, 0x40), (1, 0x00), (1, 0x80), (2, 0xC0), (0xFF, 0xC0)] {
+            let pair = changed(all_keys(), by_central, 0x09, 1, move |pdu| (pdu[1], pdu[7]) = (kind, top));
+            key_refused(&pair, by_central, Reason::InvalidParameters);
+        }
+        // Of zeros it is none, and an identity resolving key says nothing without it.
+        let pair = changed(all_keys(), by_central, 0x09, 1, |pdu| pdu[1..].fill(0));
+        let victim = if by_central { &pair.peripheral } else { &pair.central };
+        let keys = &victim.paired.as_ref().expect("it goes on").keys;
+        assert!(keys.identity.is_none() && keys.irk.is_none() && keys.peer_ltk.is_some());
+    }
+}
+
+#[test]
+fn s7_keys_before_encryption_are_refused() {
+    let keys: [&[u8]; 5] = [
+        &[0x06, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+        &[0x07, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+        &[0x08, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+        &[0x09, 1, 1, 2, 3, 4, 5, 0xC6],
+        &[0x0A, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+    ];
+    for key in keys {
+        for (options, to_central) in
+            [(legacy as fn(_) -> _, true), (legacy, false), (modern, true), (modern, false)]
+        {
+            let mut pair = Pair::new(options(Io::NoInputNoOutput), options(Io::NoInputNoOutput));
+            pair.central.pair(pair.now);
+            while pair.carry() || pair.ask() {}
+            assert!(pair.central.encrypt.is_some(), "all that is missing is encryption");
+            // The controller has the key already, and has not said that the link is encrypted.
+            assert!(pair.peripheral.manager.long_term_key(0, [0; 8]).is_some());
+            let side = if to_central { &mut pair.central } else { &mut pair.peripheral };
+            side.hear(pair.now, key);
+            assert_eq!(side.failed.map(|e| (e.reason, e.by)), Some((Reason::UnspecifiedReason, By::Us)));
+            side.encrypted(pair.now, Encrypted::WithPairing);
+            assert!(side.paired.is_none());
+        }
+    }
+}
+
+#[test]
+fn s7_encryption_with_another_key_starts_no_distribution() {
+    let mut pair = Pair::new(legacy(Io::NoInputNoOutput), legacy(Io::NoInputNoOutput));
+    pair.central.pair(pair.now);
+    while pair.carry() || pair.ask() {}
+    // With the key of a bond, or before the controller asked for that of the pairing.
+    pair.peripheral.encrypted(pair.now, Encrypted::WithBond);
+    pair.peripheral.encrypted(pair.now, Encrypted::WithPairing);
+    pair.central.encrypted(pair.now, Encrypted::WithBond);
+    assert!(pair.peripheral.sent.is_empty() && pair.central.sent.is_empty());
+    assert!(pair.encrypt());
+    pair.settle();
+    pair.paired();
+}
+
+#[test]
+fn s7_the_key_of_the_pairing_is_given_out_by_its_name_and_in_its_time() {
+    let mut pair = Pair::new(modern(Io::NoInputNoOutput), modern(Io::NoInputNoOutput));
+    let key = |side: &mut Side, ediv, rand| side.manager.long_term_key(ediv, rand);
+    pair.central.pair(pair.now);
+    let mut points = [0; 2];
+    while pair.carry() || pair.ask() {
+        // It has proved that it knows the key when it has sent its check.
+        let sent = pair.air.iter().filter(|(central, _)| !central).map(|(_, pdu)| pdu);
+        let proved = sent.chain(&pair.peripheral.sent).any(|pdu| pdu[0] == 0x0D);
+        assert_eq!(key(&mut pair.peripheral, 0, [0; 8]).is_some(), proved);
+        points[usize::from(proved)] += 1;
+    }
+    assert!(points[0] > 5 && points[1] > 0);
+    assert!(key(&mut pair.peripheral, 1, [0; 8]).is_none());
+    assert!(key(&mut pair.peripheral, 0, [1, 0, 0, 0, 0, 0, 0, 0]).is_none());
+    pair.settle();
+    assert!(key(&mut pair.peripheral, 0, [0; 8]).is_none(), "it is the bond's now");
+}
+
+#[test]
+fn s11_a_link_that_cannot_be_encrypted_ends_the_pairing() {
+    let mut pair = Pair::new(legacy(Io::NoInputNoOutput), legacy(Io::NoInputNoOutput));
+    pair.central.pair(pair.now);
+    while pair.carry() || pair.ask() {}
+    let status = crate::hci::ErrorCode(0x06);
+    for side in [&mut pair.central, &mut pair.peripheral] {
+        side.manager.on_encryption_failed(pair.now, status);
+        side.drain();
+        assert_eq!(side.failed.map(|error| error.by), Some(By::Link(status)));
+        assert!(side.sent.is_empty() && !side.manager.is_pairing());
+    }
+}
+
+#[test]
+fn s12_a_thousand_security_requests_are_told_once() {
+    let mut central = Side::new(Role::Central, 1);
+    for _ in 0..1000 {
+        central.hear(Instant::START, &[0x0B, 0x0D]);
+    }
+    assert_eq!(central.security_requests, 1);
+    central.manager.refuse(Instant::START, Reason::PairingNotSupported);
+    central.drain();
+    assert_eq!(central.sent.pop_front().as_deref(), Some(&[0x05, 0x05][..]));
+    central.manager.refuse(Instant::START, Reason::PairingNotSupported);
+    for _ in 0..1000 {
+        central.hear(Instant::START, &[0x0B, 0x0D]);
+    }
+    assert_eq!((central.security_requests, central.sent.len()), (1, 0), "not again at once");
+    central.hear(Instant::START + Duration::from_secs(1), &[0x0B, 0x0D]);
+    assert_eq!(central.security_requests, 2);
+    // Encryption with a bond answers it.
+    central.encrypted(Instant::START + Duration::from_secs(1), Encrypted::WithBond);
+    let (options, identity) = (central.options.clone(), central.identity.clone());
+    assert!(central.manager.accept(Instant::START, &options, identity, &mut central.rng).is_err());
+}
+
+#[test]
+fn s12_a_security_request_during_a_pairing_is_ignored_and_one_from_a_central_refused() {
+    let mut pair = Pair::new(PairingOptions::new(), PairingOptions::new());
+    pair.between =
+        Box::new(|central, pdu| if central { vec![pdu] } else { vec![Bytes::from_static(&[0x0B, 1]), pdu] });
+    pair.begin();
+    pair.paired();
+    assert_eq!(pair.central.security_requests, 0);
+    let mut peripheral = Side::new(Role::Peripheral, 1);
+    peripheral.hear(Instant::START, &[0x0B, 1]);
+    assert_eq!(peripheral.sent.pop_front().as_deref(), Some(&[0x05, 0x07][..]));
+}
+
+#[test]
+fn s12_a_security_request_that_a_bond_satisfies_is_over() {
+    let mut peripheral = Side::new(Role::Peripheral, 1);
+    peripheral.pair(Instant::START);
+    peripheral.encrypted(Instant::START, Encrypted::WithBond);
+    assert!(!peripheral.manager.is_pairing() && peripheral.manager.deadline().is_none());
+    assert!(peripheral.failed.is_none());
+}
+
+#[test]
+fn s13_a_refused_request_leaves_nothing_behind() {
+    let mut peripheral = Side::new(Role::Peripheral, 1);
+    for _ in 0..3 {
+        peripheral.hear(Instant::START, &[0x01, 3, 0, 1, 16, 3, 3]);
+        assert!(peripheral.asked.take().is_some());
+        peripheral.manager.refuse(Instant::START, Reason::RepeatedAttempts);
+        peripheral.drain();
+        assert_eq!(peripheral.sent.pop_front().as_deref(), Some(&[0x05, 0x09][..]));
+        assert!(!peripheral.manager.is_pairing() && peripheral.manager.deadline().is_none());
+        assert!(peripheral.failed.is_none());
+    }
+}
+
+#[test]
+fn s15_a_random_value_of_out_of_band_data_that_differs_ends_it() {
+    let (a, other) = (LocalOob::generate(&mut rng(3)), LocalOob::generate(&mut rng(4)));
+    let of = |local, peer| PairingOptions::new().oob(OobData::SecureConnections { local, peer });
+    for by_central in BOTH {
+        for (confirm, random) in [(a.confirm(), other.random()), (other.confirm(), a.random())] {
+            let (has, given) = (of(Some(a.clone()), None), of(None, Some(PeerOob::new(confirm, random))));
+            let pair = if by_central { Pair::run(has, given) } else { Pair::run(given, has) };
+            refused(&pair, by_central, Reason::ConfirmValueFailed);
+        }
+    }
+    // Who is in the middle may have seen C, and needs r for its check.
+    let mut lied = PeerOob::new(a.confirm(), a.random());
+    lied.random = Default::default();
+    let pair = Pair::run(of(Some(a.clone()), None), of(None, Some(lied)));
+    refused(&pair, true, Reason::ConfirmValueFailed);
+}
+
+#[test]
+fn a_peer_that_sends_our_confirm_value_back_is_refused() {
+    // The initiator's own confirm and random values fit together: a responder could send both back and know no key.
+    let mut pair = Pair::new(legacy(Io::KeyboardOnly).mitm(true), legacy(Io::DisplayOnly).mitm(true));
+    let mut ours = Vec::new();
+    pair.between = Box::new(move |central, pdu| {
+        if matches!(pdu[0], 0x03 | 0x04) {
+            if central {
+                ours = vec![pdu.clone()];
+                return vec![pdu];
+            }
+            return ours.clone();
+        }
+        vec![pdu]
+    });
+    pair.begin();
+    refused(&pair, false, Reason::ConfirmValueFailed);
+}
+
+#[test]
+fn a_pairing_that_the_peer_begins_is_agreed_to_by_the_user_where_no_method_asks() {
+    for peripheral_begins in BOTH {
+        let mut pair = Pair::new(PairingOptions::new(), PairingOptions::new());
+        if peripheral_begins {
+            pair.peripheral.pair(pair.now);
+        } else {
+            pair.central.pair(pair.now);
+        }
+        while pair.carry() {}
+        let asked = if peripheral_begins { &pair.central } else { &pair.peripheral };
+        assert!(matches!(asked.prompts[..], [(_, Prompt::Consent)]));
+        let keys = pair.codes().into_iter().filter(|(_, code)| matches!(code, 0x0C | 0x03)).count();
+        assert_eq!(keys, 0, "nothing is computed before");
+        pair.settle();
+        pair.paired();
+    }
+}
