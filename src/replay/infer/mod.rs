@@ -27,7 +27,9 @@ use crate::hci::command::{
     LeSetScanEnable,
 };
 use crate::hci::{AclData, AddressType, Command, ConnectionHandle, ErrorCode, Event, HciCommand, Opcode};
-use crate::host::{self, ConnectionId, HostConfig, OpId, Output, Request, ServerEvent, ServerRequest};
+use crate::host::{
+    self, ConnectionId, HostConfig, OpId, Output, Request, SecurityOptions, ServerEvent, ServerRequest,
+};
 use crate::transports::{HciPacket, PacketIndicator};
 use crate::{Address, BdAddr, Instant};
 use advertising::{Data, Handle};
@@ -116,7 +118,8 @@ impl Script {
     }
 
     /// The configuration that a host needs to send what this one holds, as far as the packets show it: our random
-    /// address, the longest ATT PDU, and whether extended commands are avoided. The seed is not in it.
+    /// address, the longest ATT PDU, whether extended commands are avoided, and whether it pairs by itself. The seed is
+    /// not in it.
     pub fn config(&self) -> HostConfig {
         let config = HostConfig::new([0; 32]);
         self.configure(match self.random_address() {
@@ -142,6 +145,12 @@ impl Script {
         }
         // A host that tried both learned that its controller lacks what it claims.
         config = config.legacy_only(legacy && !extended);
+        // A host that pairs where a server asks for it has done so, or is not to.
+        let pairs =
+            sent().any(|packet| matches!(packet.as_slice(), [0x02, _, _, _, _, _, _, 6, 0, 1 | 0x0B, ..]));
+        if !pairs {
+            config = config.security(SecurityOptions::new().raise(false));
+        }
         let mtu = sent().find_map(|packet| match packet.as_slice() {
             // Exchange MTU, asked or answered, always in one piece ([Vol 3] Part F, 3.4.2).
             [0x02, _, _, 7, 0, 3, 0, 4, 0, 0x02 | 0x03, low, high] => Some(u16::from_le_bytes([*low, *high])),
