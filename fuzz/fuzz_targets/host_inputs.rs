@@ -9,7 +9,8 @@ use arbitrary::Arbitrary;
 use baretooth::Instant;
 use baretooth::hci::{ConnectionHandle, LeEvent, Opcode};
 use baretooth::host::{
-    ChannelEvent, ChannelRequest, ConnectionId, Event, Host, HostConfig, OpId, Output, Request, ServerEvent,
+    ChannelEvent, ChannelRequest, ConnectionId, Event, Host, HostConfig, OpId, Output, Request,
+    SecurityEvent, ServerEvent,
 };
 use baretooth::l2cap::credit::ChannelKey;
 use baretooth::l2cap::{ChannelId, fragment};
@@ -305,6 +306,7 @@ impl Session {
             }
             Event::Server(event) => self.on_server_event(event),
             Event::Channel(event) => self.on_channel_event(event),
+            Event::Security(event) => self.on_security_event(event),
             Event::Connected(info) => {
                 assert!(self.up.insert(info.connection.0), "{} is up again", info.connection);
                 self.known.connections.push(info.connection);
@@ -360,6 +362,27 @@ impl Session {
             _ => return,
         };
         assert!(self.up.contains(&connection.0), "a client of {connection}, which is not up");
+    }
+
+    fn on_security_event(&mut self, event: SecurityEvent) {
+        let connection = match event {
+            SecurityEvent::Prompt { connection, id, .. } => {
+                let asked = self.known.prompts.contains(&(connection, id));
+                self.known.prompts.extend((!asked).then_some((connection, id)));
+                connection
+            }
+            SecurityEvent::Withdrawn { connection, id } => {
+                let asked = self.known.prompts.contains(&(connection, id));
+                assert!(asked, "{id:?} of {connection} is withdrawn and was not asked");
+                connection
+            }
+            SecurityEvent::Changed { connection, .. }
+            | SecurityEvent::Requested { connection, .. }
+            | SecurityEvent::Paired { connection, .. }
+            | SecurityEvent::Failed { connection, .. } => connection,
+            _ => return,
+        };
+        assert!(self.up.contains(&connection.0), "security of {connection}, which is not up");
     }
 
     fn on_channel_event(&mut self, event: ChannelEvent) {

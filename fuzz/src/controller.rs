@@ -104,6 +104,16 @@ impl Controller {
                 };
                 self.status_and(opcode, LeEvent::from(event));
             }
+            Command::LeEnableEncryption(c) => {
+                let connection_handle = c.connection_handle;
+                let event = EncryptionChange { status, connection_handle, encryption_enabled: 1 };
+                self.status_and(opcode, event);
+            }
+            Command::LeLongTermKeyRequestReply(c) => {
+                let connection_handle = c.connection_handle;
+                self.complete(opcode, &[&[0][..], &connection_handle.0.to_le_bytes()].concat());
+                self.say(EncryptionChange { status, connection_handle, encryption_enabled: 1 });
+            }
             _ => self.complete(opcode, &[0; 16]),
         }
     }

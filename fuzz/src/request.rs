@@ -2,6 +2,7 @@
 
 use crate::controller;
 use crate::procedure::AnyProcedure;
+use crate::security::AnySecurityRequest;
 use arbitrary::Arbitrary;
 use baretooth::att::AttError;
 use baretooth::gap::advertise::{AdvertiseMode, AdvertiseOptions, ExtendedPdus};
@@ -12,6 +13,7 @@ use baretooth::gatt::server::{Access, Characteristic, Service, Table};
 use baretooth::hci::{ErrorCode, Opcode};
 use baretooth::host::{ChannelRequest, ConnectionId, OpId, Request, ServerRequest};
 use baretooth::l2cap::credit::{ChannelKey, ChannelOptions, Server};
+use baretooth::smp::PromptId;
 use baretooth::uuid16;
 use bytes::Bytes;
 use std::time::Duration;
@@ -23,6 +25,7 @@ pub struct Known {
     pub connections: Vec<ConnectionId>,
     pub questions: Vec<(ConnectionId, u64)>,
     pub channels: Vec<(ConnectionId, ChannelKey)>,
+    pub prompts: Vec<(ConnectionId, PromptId)>,
 }
 
 /// Any request.
@@ -44,6 +47,7 @@ pub enum AnyRequest {
     SetAdvertisingData { of: u8, length: u8 },
     Server { connection: u8, request: AnyServerRequest },
     Channel { connection: u8, request: AnyChannelRequest },
+    Security { connection: u8, request: AnySecurityRequest },
     Command { opcode: u16, parameters: Vec<u8> },
 }
 
@@ -174,6 +178,9 @@ impl AnyRequest {
             }
             Self::Server { connection, request } => Request::Server(request.make(known, link(connection))?),
             Self::Channel { connection, request } => Request::Channel(request.make(known, link(connection))?),
+            Self::Security { connection, request } => {
+                Request::Security(request.make(known, link(connection))?)
+            }
             Self::Command { opcode, parameters } => {
                 Request::Command { opcode: Opcode(opcode), parameters: parameters.into() }
             }
