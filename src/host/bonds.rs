@@ -187,10 +187,6 @@ impl Host {
     /// The peer has proved who it is: its client has what it had, and learns what has changed since.
     pub(super) fn restore_client(&mut self, now: Instant, handle: ConnectionHandle) {
         let Some(link) = self.links.get(&handle) else { return };
-        // Whoever refreshes a key has not been away.
-        if link.guard.security().encrypted {
-            return;
-        }
         let Some(bond) = link.guard.bond.and_then(|peer| self.bonds.get(peer)) else { return };
         let BondedClient { configurations, features, database_hash } = bond.client.clone();
         let remembered = Remembered { configurations, features, database_hash };

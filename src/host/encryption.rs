@@ -124,8 +124,12 @@ impl Host {
             Some(Whose::Bond(peer, security)) => {
                 link.guard.manager.on_encrypted(now, Encrypted::WithBond, &mut self.rng);
                 link.guard.bond = Some(peer);
-                self.restore_client(now, handle);
+                let refreshed = link.guard.security().encrypted;
                 self.on_secured(now, handle, security);
+                // Whoever has a new session key has not been away.
+                if !refreshed {
+                    self.restore_client(now, handle);
+                }
                 if self.links.get(&handle).is_some_and(|link| matches!(link.phase, Phase::Settling(_))) {
                     self.settle(now, handle);
                 }

@@ -257,8 +257,9 @@ impl Host {
                     tracing::warn!(%handle, "a link whose end the controller does not tell");
                     self.on_disconnected(handle, ErrorCode::ConnectionTimeout);
                 }
-                Some(Due::Nothing) | None => self.on_security_timeout(now, handle),
+                Some(Due::Nothing) | None => {}
             }
+            self.on_security_timeout(now, handle);
         }
         self.pump(now);
     }

@@ -22,6 +22,8 @@ pub(super) struct Pairing {
     prompts: Vec<PromptId>,
     /// The link is encrypted with its key: there is no way back to how it was.
     encrypted: bool,
+    /// Whoever asked for it does not want it any more.
+    cancelled: bool,
 }
 
 /// Who began a pairing.
@@ -37,7 +39,7 @@ pub(super) enum Begun {
 
 impl Pairing {
     fn new(begun: Begun) -> Self {
-        Self { begun, prompts: Vec::new(), encrypted: false }
+        Self { begun, prompts: Vec::new(), encrypted: false, cancelled: false }
     }
 
     pub(super) fn op(&self) -> Option<OpId> {
@@ -162,6 +164,9 @@ impl Host {
             link.guard.pairing.as_ref().is_some_and(|pairing| pairing.op() == Some(op))
         };
         let Some(link) = self.links.values_mut().find(of) else { return false };
+        if let Some(pairing) = &mut link.guard.pairing {
+            pairing.cancelled = true;
+        }
         link.guard.manager.cancel(now);
         true
     }
@@ -282,8 +287,9 @@ impl Host {
         }
         let pairing = self.end_prompts(handle);
         self.events.push_back(SecurityEvent::Failed { connection, error }.into());
-        if let Some(op) = pairing.as_ref().and_then(Pairing::op) {
-            self.done(op, Err(OpError::Pairing(error)));
+        if let Some((op, cancelled)) = pairing.as_ref().and_then(|p| Some((p.op()?, p.cancelled))) {
+            let error = if cancelled { OpError::Cancelled } else { OpError::Pairing(error) };
+            self.done(op, Err(error));
         }
         if pairing.is_some_and(|pairing| pairing.encrypted) {
             // Its key encrypts the link, and stands for nothing.
