@@ -27,6 +27,8 @@ pub(super) enum Wake {
     Command(ControllerId),
     /// The duration of an extended scan is over.
     ScanTimeout(ControllerId),
+    /// A controller has used its private addresses for long enough.
+    Addresses(ControllerId),
     /// An event that a controller has ready, after the answer of the command that made it.
     Send(ControllerId, HciPacket),
 }

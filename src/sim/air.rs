@@ -85,6 +85,10 @@ impl Owner {
 pub(super) struct Advertiser {
     pub(super) owner: Owner,
     pub(super) address: Address,
+    /// The address is a private one towards this peer, and changes as the owner's do.
+    pub(super) private_to: Option<Address>,
+    /// When a device that changes its address does so next.
+    pub(super) renewed: Option<Instant>,
     pub(super) advertisement: Advertisement,
     /// Changes with the data, so that a scanner which filters duplicates reports new data.
     pub(super) data_id: u16,
@@ -101,6 +105,8 @@ impl Advertiser {
         Self {
             owner,
             address,
+            private_to: None,
+            renewed: None,
             advertisement,
             data_id: 0,
             notify_scan_requests: false,
@@ -136,6 +142,7 @@ impl Radio {
     /// One advertising event: everyone who listens may hear it, ask for the scan response, or connect.
     pub(super) fn advertising_event(&mut self, id: AdvertiserId) {
         let delay = self.dice.delay(ADV_DELAY);
+        self.renew_address(id);
         let Some(advertiser) = self.advertisers.get_mut(&id) else { return };
         if advertiser.is_over(self.now) {
             return self.advertising_ended(id);
@@ -167,7 +174,7 @@ impl Radio {
         }
         let scanner = self.controller(listener);
         scanner.report(advertiser, false);
-        let own = scanner.scanner_address();
+        let own = scanner.scanner_address_to(advertiser.address);
         if !(phy.active && advertiser.advertisement.scannable && self.admits(advertiser.owner, 1, own)) {
             return;
         }
@@ -175,10 +182,12 @@ impl Radio {
         if let (true, Owner::Set(owner, advertising_handle)) =
             (advertiser.notify_scan_requests, advertiser.owner)
         {
-            self.controller(owner).send_le(LeScanRequestReceived {
+            let owner = self.controller(owner);
+            let Some(scanner) = owner.privacy.who(own) else { return };
+            owner.send_le(LeScanRequestReceived {
                 advertising_handle,
-                scanner_address_type: own.kind.into(),
-                scanner_address: own.bd_addr,
+                scanner_address_type: scanner.address_type(),
+                scanner_address: scanner.address.bd_addr,
             });
         }
     }

@@ -5,6 +5,7 @@
 mod advertising;
 mod commands;
 mod connection;
+mod privacy;
 mod procedures;
 mod scanning;
 
@@ -37,6 +38,7 @@ pub(super) struct Controller {
     pub(super) accept_list: BTreeSet<Address>,
     advertising: LegacyAdvertising,
     sets: BTreeMap<u8, AdvertisingSet>,
+    pub(super) privacy: privacy::Privacy,
     scanning: Scanning,
     initiating: Option<Initiating>,
     links: BTreeMap<ConnectionHandle, Held>,
@@ -57,6 +59,7 @@ enum Family {
 #[derive(Debug)]
 struct Held {
     link: LinkId,
+    /// By its identity, where that is known.
     peer: Address,
     /// Buffers that hold data of the host for this link.
     buffers: u16,
@@ -75,6 +78,7 @@ impl Controller {
             accept_list: BTreeSet::new(),
             advertising: LegacyAdvertising::default(),
             sets: BTreeMap::new(),
+            privacy: privacy::Privacy::default(),
             scanning: Scanning::default(),
             initiating: None,
             links: BTreeMap::new(),
@@ -223,7 +227,7 @@ impl Radio {
         for advertiser in sets.chain(old.advertising.on_air) {
             self.stop_advertiser(advertiser);
         }
-        if let Some(ticket) = old.scanning.timeout() {
+        for ticket in [old.scanning.timeout(), old.privacy.timer()].into_iter().flatten() {
             self.agenda.cancel(ticket);
         }
         for (handle, held) in &old.links {

@@ -1,5 +1,6 @@
 //! A simulated peripheral: its advertisement, its attributes, its application, and the L2CAP below them.
 
+mod privacy;
 mod security;
 
 use super::agenda::{Ticket, Wake};
@@ -73,6 +74,7 @@ pub struct Device {
     pub parameter_request: Option<ConnectionParameterUpdateReq>,
     /// What the central answered to that.
     pub parameter_answer: Option<ParameterUpdateResult>,
+    private: Option<privacy::Private>,
     failures: (u32, Option<ConnectFailure>),
     application: Option<Box<dyn Application>>,
     pub(super) advertiser: Option<AdvertiserId>,
@@ -100,6 +102,7 @@ impl Device {
             data_length: LONGEST_PDU,
             parameter_request: None,
             parameter_answer: None,
+            private: None,
             failures: (0, None),
             application: None,
             advertiser: None,
@@ -172,7 +175,8 @@ impl Device {
 impl Radio {
     pub(super) fn start_device(&mut self, id: DeviceId) {
         let Some(device) = self.devices.get(&id) else { return };
-        let advertiser = Advertiser::new(Owner::Device(id), device.address, device.advertisement.clone());
+        let mut advertiser = Advertiser::new(Owner::Device(id), device.address, device.advertisement.clone());
+        self.make_private(&mut advertiser);
         let advertiser = self.start_advertiser(advertiser);
         self.with_device(id, |device| device.advertiser = Some(advertiser));
     }

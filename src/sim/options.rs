@@ -37,6 +37,7 @@ pub(super) mod feature {
     pub(crate) const EXTENDED_REJECT: u64 = 1 << 2;
     pub(crate) const PERIPHERAL_INITIATED_FEATURES_EXCHANGE: u64 = 1 << 3;
     pub(crate) const DATA_PACKET_LENGTH_EXTENSION: u64 = 1 << 5;
+    pub(crate) const LL_PRIVACY: u64 = 1 << 6;
     pub(crate) const LE_2M_PHY: u64 = 1 << 8;
     pub(crate) const LE_CODED_PHY: u64 = 1 << 11;
     pub(crate) const EXTENDED_ADVERTISING: u64 = 1 << 12;
@@ -80,6 +81,8 @@ pub struct ControllerOptions {
     pub advertising_sets: u8,
     /// Entries of its filter accept list.
     pub accept_list_size: u8,
+    /// Entries of its resolving list, when it has the feature of link layer privacy.
+    pub resolving_list_size: u8,
     /// Commands it answers with Unknown HCI Command whether it claims them or not.
     pub refused: Vec<Opcode>,
     /// Commands it never answers and never carries out.
@@ -105,6 +108,7 @@ impl Default for ControllerOptions {
             max_links: 64,
             advertising_sets: 4,
             accept_list_size: 16,
+            resolving_list_size: 16,
             refused: Vec::new(),
             mute: Vec::new(),
             claims_everything: false,
@@ -129,6 +133,12 @@ impl ControllerOptions {
     /// LE Read Buffer Size says 0: LE shares the buffers of BR/EDR ([Vol 4] Part E, 7.8.2).
     pub fn zero_le_buffers() -> Self {
         Self { shared_buffers: true, ..Self::default() }
+    }
+
+    /// The default with link layer privacy and LE Encrypt, neither of which the others have: it resolves the addresses of
+    /// peers, and has such addresses itself.
+    pub fn private() -> Self {
+        Self { le_features: feature::OF_5_3 | feature::LL_PRIVACY, ..Self::default() }
     }
 
     /// Claims every command and feature, and answers 0x01 to what a host can do without: extended advertising,

@@ -117,6 +117,7 @@ impl Radio {
                 Wake::Responder(id) => self.responder_timeout(id),
                 Wake::Command(id) => self.next_command(id),
                 Wake::ScanTimeout(id) => self.scan_timeout(id),
+                Wake::Addresses(id) => self.rotate_addresses(id),
                 Wake::Send(id, packet) => self.controller(id).outbox.push(packet),
             }
         }
@@ -220,6 +221,7 @@ impl Radio {
     pub(super) fn admits(&self, owner: Owner, policy_bit: u8, peer: Address) -> bool {
         let Some(advertiser) = owner.controller() else { return true };
         let controller = &self.controllers[advertiser.0];
-        controller.filter_policy(owner) & policy_bit == 0 || controller.accept_list.contains(&peer)
+        let Some(peer) = controller.privacy.who(peer) else { return false };
+        controller.filter_policy(owner) & policy_bit == 0 || controller.accept_list.contains(&peer.address)
     }
 }

@@ -12,5 +12,6 @@ mod extended;
 mod layering;
 mod misbehaviour;
 mod pairing;
+mod privacy;
 mod room;
 mod survival;

@@ -1,6 +1,7 @@
 //! Advertising, legacy ([Vol 4] Part E, 7.8.5 to 7.8.9) and in sets (7.8.52 to 7.8.60).
 
 use super::Controller;
+use super::privacy::is_private;
 use crate::hci::command::{
     AdvertisingSetEnable, LeSetAdvertisingEnable, LeSetAdvertisingParameters,
     LeSetAdvertisingSetRandomAddress, LeSetExtendedAdvertisingEnable, LeSetExtendedAdvertisingParameters,
@@ -24,6 +25,8 @@ const HIGH_DUTY: Duration = Duration::from_millis(1280);
 pub(in crate::sim) struct LegacyAdvertising {
     advertisement: Advertisement,
     own_address_type: Option<OwnAddressType>,
+    /// Whom a private address is for, and whom directed advertising is.
+    peer: Option<Address>,
     high_duty: bool,
     pub(super) filter_policy: u8,
     pub(super) on_air: Option<AdvertiserId>,
@@ -33,6 +36,7 @@ pub(in crate::sim) struct LegacyAdvertising {
 pub(in crate::sim) struct AdvertisingSet {
     advertisement: Advertisement,
     own_address_type: OwnAddressType,
+    peer: Option<Address>,
     random_address: Option<BdAddr>,
     notify_scan_requests: bool,
     high_duty: bool,
@@ -72,6 +76,7 @@ impl Controller {
         }
         let advertising = &mut self.advertising;
         advertising.own_address_type = Some(c.own_address_type);
+        advertising.peer = c.peer_address_type.with(c.peer_address);
         advertising.filter_policy = c.advertising_filter_policy;
         advertising.high_duty = c.advertising_type == 1;
         let advertisement = &mut advertising.advertisement;
@@ -128,6 +133,7 @@ impl Controller {
         let set = AdvertisingSet {
             advertisement,
             own_address_type: c.own_address_type,
+            peer: c.peer_address_type.with(c.peer_address),
             random_address,
             notify_scan_requests: c.scan_request_notification_enable == 1,
             high_duty,
@@ -162,6 +168,17 @@ impl Controller {
             }
             _ => set.random_address.map(Address::random).ok_or(ErrorCode::InvalidHciCommandParameters),
         }
+    }
+
+    /// Own addresses of two kinds are private ones, and peers are called by theirs ([Vol 6] Part B, 6.2).
+    fn make_private(&self, advertiser: &mut Advertiser, kind: OwnAddressType, peer: Option<Address>) {
+        if !is_private(kind) {
+            return;
+        }
+        advertiser.private_to = peer;
+        advertiser.address = self.privacy.local(peer).unwrap_or(advertiser.address);
+        let directed = &mut advertiser.advertisement.directed;
+        *directed = directed.map(|target| self.privacy.peer(target).unwrap_or(target));
     }
 }
 
@@ -256,6 +273,7 @@ impl Radio {
                 let advertisement = controller.advertising.advertisement.clone();
                 let high_duty = controller.advertising.high_duty;
                 let mut advertiser = Advertiser::new(Owner::Legacy(id), address, advertisement);
+                controller.make_private(&mut advertiser, kind, controller.advertising.peer);
                 advertiser.until = high_duty.then_some(self.now + HIGH_DUTY);
                 let on_air = self.start_advertiser(advertiser);
                 self.controller(id).advertising.on_air = Some(on_air);
@@ -301,6 +319,7 @@ impl Radio {
         let owner = Owner::Set(id, c.advertising_handle);
         let address = controller.set_address(set)?;
         let mut advertiser = Advertiser::new(owner, address, set.advertisement.clone());
+        controller.make_private(&mut advertiser, set.own_address_type, set.peer);
         advertiser.notify_scan_requests = set.notify_scan_requests;
         advertiser.max_events = c.max_extended_advertising_events;
         advertiser.until = match c.duration {

@@ -1,12 +1,13 @@
 //! Making, using and ending connections ([Vol 4] Part E, 7.1.6, 7.8.12, 7.8.13 and 7.8.66).
 
+use super::privacy::{Who, is_private};
 use super::{Controller, Held};
 use crate::hci::acl::PacketBoundary;
 use crate::hci::command::{Disconnect, LeCreateConnection, LeExtendedCreateConnection};
 use crate::hci::event::{
     DataBufferOverflow, LeChannelSelectionAlgorithm, LeConnectionComplete, LeEnhancedConnectionComplete,
 };
-use crate::hci::{ConnectionHandle, ErrorCode, LeEvent, Phy, Role};
+use crate::hci::{AddressType, ConnectionHandle, ErrorCode, LeEvent, OwnAddressType, Phy, Role};
 use crate::sim::air::{Advertiser, Owner};
 use crate::sim::device::ConnectFailure;
 use crate::sim::link::{End, LEAST_PDU, LONGEST_PDU, Link, Node, Parameters, Procedure, Side};
@@ -21,7 +22,7 @@ pub(in crate::sim) struct Initiating {
     extended: bool,
     /// `None`: whoever is in the filter accept list.
     peer: Option<Address>,
-    own: Address,
+    own: OwnAddressType,
     one_m: Option<InitiatePhy>,
     coded: Option<InitiatePhy>,
 }
@@ -89,7 +90,7 @@ impl Controller {
         self.initiate(Initiating {
             extended: false,
             peer,
-            own: self.own_address(c.own_address_type)?,
+            own: c.own_address_type,
             one_m: Some(phy),
             coded: None,
         })
@@ -124,11 +125,11 @@ impl Controller {
         }
         let peer =
             if c.initiator_filter_policy == 0 { c.peer_address_type.with(c.peer_address) } else { None };
-        let own = self.own_address(c.own_address_type)?;
-        self.initiate(Initiating { extended: true, peer, own, one_m, coded })
+        self.initiate(Initiating { extended: true, peer, own: c.own_address_type, one_m, coded })
     }
 
     fn initiate(&mut self, initiating: Initiating) -> Result<(), ErrorCode> {
+        self.own_address(initiating.own)?;
         if self.initiating.is_some() {
             return Err(ErrorCode::CommandDisallowed);
         }
@@ -143,14 +144,19 @@ impl Controller {
     }
 
     /// One connection complete event, in the form that the host's mask asks for.
-    fn connection_complete(&mut self, event: LeConnectionComplete) {
-        let event = self.in_asked_form(event);
+    fn connection_complete(&mut self, event: LeConnectionComplete, private: PrivateAddresses) {
+        let event = self.in_asked_form(event, private);
         self.send_le(event);
     }
 
-    fn in_asked_form(&self, event: LeConnectionComplete) -> LeEvent<'static> {
+    fn in_asked_form(&self, event: LeConnectionComplete, private: PrivateAddresses) -> LeEvent<'static> {
         if !self.wants_le(0x0A) {
-            return event.into();
+            let peer_address_type = match event.peer_address_type {
+                AddressType::PublicIdentity => AddressType::Public,
+                AddressType::RandomIdentity => AddressType::Random,
+                other => other,
+            };
+            return LeConnectionComplete { peer_address_type, ..event }.into();
         }
         LeEvent::from(LeEnhancedConnectionComplete {
             status: event.status,
@@ -158,8 +164,8 @@ impl Controller {
             role: event.role,
             peer_address_type: event.peer_address_type,
             peer_address: event.peer_address,
-            local_resolvable_private_address: BdAddr::ANY,
-            peer_resolvable_private_address: BdAddr::ANY,
+            local_resolvable_private_address: private.local,
+            peer_resolvable_private_address: private.peer,
             connection_interval: event.connection_interval,
             peripheral_latency: event.peripheral_latency,
             supervision_timeout: event.supervision_timeout,
@@ -168,12 +174,19 @@ impl Controller {
     }
 }
 
+/// The addresses of both sides on the air, each where it is a private one that the host does not know.
+#[derive(Clone, Copy, Debug, Default)]
+struct PrivateAddresses {
+    local: BdAddr,
+    peer: BdAddr,
+}
+
 fn failed(status: ErrorCode, role: Role) -> LeConnectionComplete {
     LeConnectionComplete {
         status,
         connection_handle: ConnectionHandle(0),
         role,
-        peer_address_type: crate::hci::AddressType::Public,
+        peer_address_type: AddressType::Public,
         peer_address: BdAddr::ANY,
         connection_interval: 0,
         peripheral_latency: 0,
@@ -188,14 +201,15 @@ impl Radio {
         let controller = self.controller(id);
         controller.initiating.take().ok_or(ErrorCode::CommandDisallowed)?;
         let event = failed(ErrorCode::UnknownConnectionIdentifier, Role::Central);
-        let event = controller.in_asked_form(event);
+        let event = controller.in_asked_form(event, PrivateAddresses::default());
         self.send_later(id, event);
         Ok(())
     }
 
     /// Advertising for a connection ended without one.
     pub(super) fn connection_failed(&mut self, id: ControllerId, status: ErrorCode) {
-        self.controller(id).connection_complete(failed(status, Role::Peripheral));
+        let event = failed(status, Role::Peripheral);
+        self.controller(id).connection_complete(event, PrivateAddresses::default());
     }
 
     /// Whether a controller that waits for a connection answers this advertisement with a request.
@@ -204,16 +218,18 @@ impl Radio {
         let Some(wanted) = &controller.initiating else { return false };
         let advertisement = &advertiser.advertisement;
         let phy = if advertisement.primary_phy == Phy::LeCoded { wanted.coded } else { wanted.one_m };
+        let Some(who) = controller.privacy.who(advertiser.address) else { return false };
         let meant = match wanted.peer {
-            Some(peer) => peer == advertiser.address,
-            None => controller.accept_list.contains(&advertiser.address),
+            Some(peer) => peer == who.address || peer == advertiser.address,
+            None => controller.accept_list.contains(&who.address),
         };
-        let own = wanted.own;
+        let Ok(own) = controller.own_address_to(wanted.own, Some(who.address)) else { return false };
+        let ours = |target| target == own || controller.privacy.is_ours(target);
         let Some(phy) = phy else { return false };
         meant
             && advertisement.connectable
             && (advertisement.legacy || wanted.extended)
-            && advertisement.directed.is_none_or(|target| target == own)
+            && advertisement.directed.is_none_or(ours)
             && self.admits(advertiser.owner, 2, own)
             && self.has_room(advertiser.owner)
             && self.in_window(phy.interval, phy.window)
@@ -243,33 +259,48 @@ impl Radio {
         };
         if failure == Some(ConnectFailure::InConnectionComplete) {
             let event = failed(ErrorCode::ConnectionFailedToBeEstablished, Role::Central);
-            return self.controller(id).connection_complete(event);
+            return self.controller(id).connection_complete(event, PrivateAddresses::default());
         }
+        let controller = self.controller(id);
+        controller.privacy.heard(advertiser.address);
+        let whom = controller.privacy.who(advertiser.address).map(|who| who.address);
+        let Ok(own) = controller.own_address_to(wanted.own, whom) else { return };
         self.stop_advertiser(advertiser_id);
         let link_id = LinkId(self.new_id());
         let central = self.join(id, link_id, advertiser.address);
         let peripheral = match advertiser.owner {
-            Owner::Device(device) => self.join_device(device, link_id, wanted.own, advertiser.address),
-            Owner::Legacy(owner) | Owner::Set(owner, _) => self.join(owner, link_id, wanted.own),
+            Owner::Device(device) => self.join_device(device, link_id, own, advertiser.address),
+            Owner::Legacy(owner) | Owner::Set(owner, _) => self.join(owner, link_id, own),
         };
         let handles = [central.node, peripheral.node];
-        let addresses = [advertiser.address, wanted.own];
         self.links.insert(link_id, Link::new([central, peripheral], parameters, self.now));
-        for ((node, peer), side) in handles.into_iter().zip(addresses).zip(Side::BOTH) {
+        for (node, side) in handles.into_iter().zip(Side::BOTH) {
             let Node::Controller(to, connection_handle) = node else { continue };
+            let (own, peer, made_by_us) = match side {
+                Side::Central => (own, advertiser.address, is_private(wanted.own)),
+                Side::Peripheral => (advertiser.address, own, advertiser.private_to.is_some()),
+            };
+            let made_by_us = made_by_us && own.is_resolvable();
             let controller = self.controller(to);
-            controller.connection_complete(LeConnectionComplete {
+            let unknown = Who { address: peer, resolved: false };
+            let who = controller.privacy.who(peer).unwrap_or(unknown);
+            let private = PrivateAddresses {
+                local: if made_by_us { own.bd_addr } else { BdAddr::ANY },
+                peer: if who.resolved { peer.bd_addr } else { BdAddr::ANY },
+            };
+            let event = LeConnectionComplete {
                 status: ErrorCode::Success,
                 connection_handle,
                 role: side.role(),
-                peer_address_type: peer.kind.into(),
-                peer_address: peer.bd_addr,
+                peer_address_type: who.address_type(),
+                peer_address: who.address.bd_addr,
                 connection_interval: parameters.interval,
                 peripheral_latency: parameters.latency,
                 supervision_timeout: parameters.supervision_timeout,
                 // 50 ppm; a central is told 0 ([Vol 4] Part E, 7.7.65.1).
                 central_clock_accuracy: if side == Side::Central { 0 } else { 5 },
-            });
+            };
+            controller.connection_complete(event, private);
             let channel_selection_algorithm = u8::from(controller.options.version >= 0x09);
             controller
                 .send_le(LeChannelSelectionAlgorithm { connection_handle, channel_selection_algorithm });
@@ -299,6 +330,7 @@ impl Radio {
     fn join(&mut self, id: ControllerId, link: LinkId, peer: Address) -> End {
         let controller = self.controller(id);
         let handle = controller.new_handle();
+        let peer = controller.privacy.who(peer).map_or(peer, |who| who.address);
         controller.links.insert(handle, Held { link, peer, buffers: 0 });
         let options = &controller.options;
         let node = Node::Controller(id, handle);

@@ -1,13 +1,14 @@
 //! Scanning, legacy and extended ([Vol 4] Part E, 7.8.10, 7.8.11, 7.8.64 and 7.8.65).
 
 use super::Controller;
+use super::privacy::Who;
 use crate::codec::{HexInt, List, Prefixed};
 use crate::hci::command::{
     LeSetExtendedScanEnable, LeSetExtendedScanParameters, LeSetScanEnable, LeSetScanParameters,
 };
 use crate::hci::event::{
-    AdvertisingReport, ExtendedAdvertisingReport, LeAdvertisingReport, LeExtendedAdvertisingReport,
-    LeScanTimeout,
+    AdvertisingReport, DirectedAdvertisingReport, ExtendedAdvertisingReport, LeAdvertisingReport,
+    LeDirectedAdvertisingReport, LeExtendedAdvertisingReport, LeScanTimeout,
 };
 use crate::hci::{AddressType, ErrorCode, OwnAddressType, Phy};
 use crate::sim::agenda::{Ticket, Wake};
@@ -125,17 +126,28 @@ impl Controller {
         self.own_address(own).map(|_| ())
     }
 
-    pub(in crate::sim) fn scanner_address(&self) -> Address {
-        self.own_address(self.scanning.own_address_type).unwrap_or(Address::public(self.options.address))
+    /// How this scanner calls itself towards an advertiser.
+    pub(in crate::sim) fn scanner_address_to(&self, advertiser: Address) -> Address {
+        let peer = self.privacy.who(advertiser).map(|who| who.address);
+        let own = self.own_address_to(self.scanning.own_address_type, peer);
+        own.unwrap_or(Address::public(self.options.address))
+    }
+
+    /// Whether directed advertising is for this scanner, or may be as far as its policy goes.
+    fn is_meant(&self, target: Address, advertiser: Address) -> bool {
+        target == self.scanner_address_to(advertiser)
+            || self.privacy.is_ours(target)
+            || target.is_resolvable() && self.scanning.filter_policy & 2 != 0
     }
 
     /// Whether and how the scanner listens to such an advertisement.
     pub(in crate::sim) fn hears(&self, advertiser: &Advertiser) -> Option<ScanPhy> {
         let running = self.scanning.running.as_ref()?;
         let advertisement = &advertiser.advertisement;
+        let who = self.privacy.who(advertiser.address)?;
         let listens = (running.extended || advertisement.legacy)
-            && (self.scanning.filter_policy & 1 == 0 || self.accept_list.contains(&advertiser.address))
-            && advertisement.directed.is_none_or(|target| target == self.scanner_address());
+            && (self.scanning.filter_policy & 1 == 0 || self.accept_list.contains(&who.address))
+            && advertisement.directed.is_none_or(|target| self.is_meant(target, advertiser.address));
         match advertisement.primary_phy {
             _ if !listens => None,
             Phy::LeCoded => self.scanning.coded,
@@ -146,13 +158,15 @@ impl Controller {
     /// Reports an advertisement, or the scan response to it, unless it is a duplicate.
     pub(in crate::sim) fn report(&mut self, advertiser: &Advertiser, response: bool) {
         let crowded = self.outbox.is_crowded();
+        let Some(who) = self.privacy.who(advertiser.address) else { return };
+        self.privacy.heard(advertiser.address);
         let Some(running) = self.scanning.running.as_mut() else { return };
         let advertisement = &advertiser.advertisement;
         if crowded {
             return;
         }
         if running.filter_duplicates {
-            let address = (!advertisement.anonymous).then_some(advertiser.address);
+            let address = (!advertisement.anonymous).then_some(who.address);
             let (sid, data_id) =
                 if advertisement.legacy { (0xFF, 0) } else { (advertisement.sid, advertiser.data_id) };
             if running.seen.len() >= SEEN {
@@ -166,14 +180,31 @@ impl Controller {
         // A scannable extended advertisement has its data in the scan response.
         let data = if response { &advertisement.scan_response } else { &advertisement.data };
         if extended {
-            self.report_extended(advertiser, response, data)
+            self.report_extended(advertiser, who, response, data)
         } else {
-            self.report_legacy(advertiser, response, data)
+            self.report_legacy(advertiser, who, response, data)
         }
     }
 
-    fn report_legacy(&mut self, advertiser: &Advertiser, response: bool, data: &[u8]) {
+    fn report_legacy(&mut self, advertiser: &Advertiser, who: Who, response: bool, data: &[u8]) {
         let advertisement = &advertiser.advertisement;
+        if let Some(target) = advertisement.directed
+            && target.is_resolvable()
+            && !self.privacy.is_ours(target)
+        {
+            let report = [DirectedAdvertisingReport {
+                event_type: 1,
+                address_type: who.address_type(),
+                address: who.address.bd_addr,
+                direct_address_type: AddressType::Random,
+                direct_address: target.bd_addr,
+                rssi: advertisement.rssi,
+            }];
+            if let Some(reports) = List::new(&report) {
+                self.send_le(LeDirectedAdvertisingReport { reports });
+            }
+            return;
+        }
         let event_type = match (response, advertisement.connectable, advertisement.scannable) {
             (true, ..) => 4,
             _ if advertisement.directed.is_some() => 1,
@@ -183,8 +214,8 @@ impl Controller {
         };
         let report = [AdvertisingReport {
             event_type,
-            address_type: advertiser.address.kind.into(),
-            address: advertiser.address.bd_addr,
+            address_type: who.address_type(),
+            address: who.address.bd_addr,
             data: prefixed(data.get(..31).unwrap_or(data)),
             rssi: advertisement.rssi,
         }];
@@ -193,27 +224,42 @@ impl Controller {
         }
     }
 
-    fn report_extended(&mut self, advertiser: &Advertiser, response: bool, data: &[u8]) {
+    /// Whom directed advertising is for, as an extended report says it ([Vol 4] Part E, 7.7.65.13).
+    fn target(&self, target: Address) -> (AddressType, BdAddr) {
+        if !target.is_resolvable() {
+            return (target.kind.into(), target.bd_addr);
+        }
+        let own =
+            self.own_address(self.scanning.own_address_type).ok().filter(|_| self.privacy.is_ours(target));
+        match own {
+            Some(own) => (Who { address: own, resolved: true }.address_type(), own.bd_addr),
+            None => (AddressType::UnresolvedRandom, target.bd_addr),
+        }
+    }
+
+    fn report_extended(&mut self, advertiser: &Advertiser, who: Who, response: bool, data: &[u8]) {
         let advertisement = &advertiser.advertisement;
         let event_type = u16::from(advertisement.connectable)
             | u16::from(advertisement.scannable) << 1
             | u16::from(advertisement.directed.is_some()) << 2
             | u16::from(response) << 3
             | u16::from(advertisement.legacy) << 4;
+        let (direct_address_type, direct_address) =
+            advertisement.directed.map_or((AddressType::Public, BdAddr::ANY), |target| self.target(target));
         let anonymous = advertisement.anonymous;
         let legacy = advertisement.legacy;
         let whole = ExtendedAdvertisingReport {
             event_type: HexInt(event_type),
-            address_type: if anonymous { AddressType::Anonymous } else { advertiser.address.kind.into() },
-            address: if anonymous { BdAddr::ANY } else { advertiser.address.bd_addr },
+            address_type: if anonymous { AddressType::Anonymous } else { who.address_type() },
+            address: if anonymous { BdAddr::ANY } else { who.address.bd_addr },
             primary_phy: advertisement.primary_phy,
             secondary_phy: if legacy { Phy::None } else { advertisement.secondary_phy },
             advertising_sid: if legacy { 0xFF } else { advertisement.sid },
             tx_power: if legacy { 127 } else { advertisement.tx_power },
             rssi: advertisement.rssi,
             periodic_advertising_interval: 0,
-            direct_address_type: advertisement.directed.map_or(AddressType::Public, |a| a.kind.into()),
-            direct_address: advertisement.directed.map_or(BdAddr::ANY, |a| a.bd_addr),
+            direct_address_type,
+            direct_address,
             data: prefixed(&[]),
         };
         let mut left = data;

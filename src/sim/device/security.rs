@@ -39,7 +39,8 @@ impl Device {
     /// A central is there, under these addresses.
     pub(super) fn meet(&mut self, central: Address, own: Address) {
         if let Some(responder) = &mut self.responder {
-            responder.connected(self.address, None, central, own);
+            let irk = self.private.as_ref().map(|private| &private.irk);
+            responder.connected(self.address, irk, central, own);
         }
         let bond = self.responder.as_ref().and_then(Responder::bond);
         let bonded = self.long_term_key.is_some() || bond.is_some();
