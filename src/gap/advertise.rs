@@ -14,9 +14,9 @@ pub use check::{AdvertiseSupport, DataPart, InvalidAdvertising};
 pub use options::{AdvertiseChannels, AdvertiseFilter, AdvertiseMode, AdvertiseOptions, ExtendedPdus};
 pub use outcome::{AdvertiseFailure, Ended, Outcome};
 
-use crate::Instant;
 use crate::codec::front;
 use crate::gap::advertising_data::AdvertisingDataBuf;
+use crate::gap::privacy::OwnAddress;
 use crate::hci::command::{
     LeReadMaximumAdvertisingDataLength, LeReadMaximumAdvertisingDataLengthReturn,
     LeReadNumberOfSupportedAdvertisingSets, LeReadNumberOfSupportedAdvertisingSetsReturn,
@@ -24,6 +24,7 @@ use crate::hci::command::{
 };
 use crate::hci::{ConnectionHandle, ErrorCode, HciCommand, Opcode, Role};
 use crate::transports::HciPacket;
+use crate::{BdAddr, Instant};
 use set::{Ending, Set, Step};
 use std::collections::VecDeque;
 
@@ -43,6 +44,7 @@ pub struct Advertiser {
     max_data: Option<usize>,
     max_sets: Option<usize>,
     lost_extended: bool,
+    held: bool,
 }
 
 /// The controller does not say; it will refuse what is too much.
@@ -137,6 +139,7 @@ impl Advertiser {
         options.check(&support)?;
         set.options = options;
         let first = commands::first_data(&set.options);
+        set.resume = set.resume.map(|resume| resume.min(first));
         if set.step > first {
             set.step = if set.enabled && first == Step::Enable { Step::Done } else { first };
         }
@@ -144,6 +147,12 @@ impl Advertiser {
             asked.outdated |= asked.id == set.id && matches!(asked.step, Step::Data(..) | Step::Enable);
         }
         Ok(())
+    }
+
+    /// Stops advertising, or lets it go on, keeping the sets: for commands that the controller takes only while it does not
+    /// advertise.
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.held = held;
     }
 
     /// The next command that brings the controller to what was asked for; `None` while one is outstanding and when there
@@ -297,6 +306,34 @@ impl Advertiser {
         self.enabling().is_some() || self.sets.iter().any(|set| set.enabled)
     }
 
+    /// The sorts of address that the sets ask for, of those that have none of their own.
+    pub(crate) fn own_addresses(&self) -> impl Iterator<Item = Option<OwnAddress>> {
+        let sets =
+            self.sets.iter().filter(|set| set.ending.is_none() && set.options.random_address.is_none());
+        sets.map(|set| set.options.own_address)
+    }
+
+    /// The random address with which the set of the last connection was on the air, `None` for the public one; or with
+    /// which that of this handle was.
+    pub(crate) fn shown(&self, handle: Option<u8>) -> Option<BdAddr> {
+        let is_meant = |set: &&Set| match handle {
+            Some(_) => set.handle == handle,
+            None => set.taken || matches!(set.ending, Some(Ending::Say(Ended::Connected(_)))),
+        };
+        self.sets.iter().rfind(is_meant)?.shown
+    }
+
+    /// Fails all sets: the controller does not let them have the address that they need.
+    pub(crate) fn refuse(&mut self, reason: &AdvertiseFailure) {
+        let outcomes = &mut self.outcomes;
+        self.sets.iter_mut().for_each(|set| set.fail(reason.clone(), outcomes));
+    }
+
+    /// As [`is_advertising`](Self::is_advertising), but for sets that a connection has ended already.
+    pub(crate) fn is_on_air(&self) -> bool {
+        self.enabling().is_some() || self.sets.iter().any(|set| set.enabled && !set.taken)
+    }
+
     /// Whether there is no set and no command is outstanding.
     pub fn is_idle(&self) -> bool {
         self.sets.is_empty() && self.outstanding.is_none()
@@ -315,8 +352,13 @@ impl Advertiser {
         let support = self.restricted(support);
         self.sweep();
         // First those that end: others may need their place.
-        if let Some(set) = self.sets.iter().find(|set| set.ending.is_some()) {
+        if let Some(set) = self.sets.iter_mut().find(|set| set.ending.is_some()) {
             return set.command(if set.enabled { Step::Disable } else { Step::Remove }, &support);
+        }
+        if self.held {
+            let set = self.sets.iter_mut().find(|set| set.enabled && !set.taken)?;
+            set.step = set.step.min(Step::Enable);
+            return set.command(Step::Disable, &support);
         }
         if support.extended && self.sets.iter().any(Set::is_new) {
             if self.max_data.is_none() {
@@ -330,12 +372,13 @@ impl Advertiser {
         self.refuse_unsupported(&support);
         self.sweep();
         let free = self.free_handle();
+        self.sets.iter_mut().for_each(|set| set.follow(&support.own));
         let set = self.sets.iter_mut().find(|set| set.step != Step::Done)?;
         if set.is_new() && support.extended {
             set.handle = free;
         }
         let step = set.step;
-        let pauses = set.enabled && !set.fits_one_command();
+        let pauses = set.enabled && !set.changes_on_air();
         set.command(if pauses { Step::Disable } else { step }, &support)
     }
 

@@ -3,10 +3,11 @@
 //! Owns the attempt in progress with its time limit and its cancellation. Knows nothing of the link that results.
 
 use crate::codec::List;
+use crate::gap::privacy::OwnAddress;
 use crate::hci::command::{
     InitiatingPhyParameters, LeCreateConnection, LeCreateConnectionCancel, LeExtendedCreateConnection,
 };
-use crate::hci::{ErrorCode, HciCommand, Opcode, OwnAddressType, ParameterUnits};
+use crate::hci::{AddressType, ErrorCode, HciCommand, Opcode, ParameterUnits};
 use crate::transports::HciPacket;
 use crate::{Address, Instant};
 use std::collections::VecDeque;
@@ -59,7 +60,7 @@ pub struct ConnectOptions {
     pub(crate) parameters: ConnectionParameters,
     pub(crate) mtu: Option<u16>,
     pub(crate) coded: bool,
-    pub(crate) own_address: OwnAddressType,
+    pub(crate) own_address: Option<OwnAddress>,
 }
 
 impl Default for ConnectOptions {
@@ -69,13 +70,13 @@ impl Default for ConnectOptions {
             parameters: ConnectionParameters::default(),
             mtu: None,
             coded: false,
-            own_address: OwnAddressType::Random,
+            own_address: None,
         }
     }
 }
 
 impl ConnectOptions {
-    /// Default options: 20 s, the host's MTU, our random address, 1M.
+    /// Default options: 20 s, the host's MTU, the adapter's address, 1M.
     pub fn new() -> Self {
         Self::default()
     }
@@ -105,9 +106,9 @@ impl ConnectOptions {
         self
     }
 
-    /// Which of our addresses to connect from.
-    pub fn own_address(mut self, own_address: OwnAddressType) -> Self {
-        self.own_address = own_address;
+    /// Which sort of address to connect from; by default the adapter's.
+    pub fn own_address(mut self, own_address: OwnAddress) -> Self {
+        self.own_address = Some(own_address);
         self
     }
 }
@@ -126,8 +127,22 @@ pub(crate) struct Attempt<K> {
     pub(crate) key: K,
     pub(crate) address: Address,
     pub(crate) options: ConnectOptions,
+    pub(crate) dial: Dial,
+    /// When it is over, if it has begun before its turn.
+    pub(crate) end: Option<Instant>,
     /// It failed once to be established and is being tried again.
     pub(crate) retried: bool,
+}
+
+/// Whom the controller is told to listen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dial {
+    /// The address of the attempt.
+    Address,
+    /// The same, as an identity that the controller resolves addresses to.
+    Identity,
+    /// The address under which the peer was heard.
+    Heard(Address),
 }
 
 #[derive(Debug)]
@@ -181,9 +196,26 @@ impl<K: Copy + PartialEq> Connector<K> {
         Self { waiting: VecDeque::new(), current: None, limit }
     }
 
-    /// Queues an attempt; one that is tried again goes first.
+    /// Queues an attempt; one that is tried again, or whose peer was just heard, goes first.
     pub(crate) fn push(&mut self, attempt: Attempt<K>) {
-        if attempt.retried { self.waiting.push_front(attempt) } else { self.waiting.push_back(attempt) }
+        let first = attempt.retried || matches!(attempt.dial, Dial::Heard(_));
+        if first { self.waiting.push_front(attempt) } else { self.waiting.push_back(attempt) }
+    }
+
+    /// The attempt whose turn is next, while none is in progress.
+    pub(crate) fn next(&mut self) -> Option<&mut Attempt<K>> {
+        if self.current.is_none() { self.waiting.front_mut() } else { None }
+    }
+
+    /// Takes back the attempt of [`next`](Self::next).
+    pub(crate) fn take_next(&mut self) -> Option<Attempt<K>> {
+        if self.current.is_none() { self.waiting.pop_front() } else { None }
+    }
+
+    /// The sort of address that the attempt in progress, or else the next one, is to be made from.
+    pub(crate) fn own_address(&self) -> Option<Option<OwnAddress>> {
+        let attempt = self.current.as_ref().map(|current| &current.attempt).or(self.waiting.front())?;
+        Some(attempt.options.own_address)
     }
 
     /// Whether an attempt to this address waits or is in progress.
@@ -217,21 +249,22 @@ impl<K: Copy + PartialEq> Connector<K> {
     }
 
     /// The command that is due now. `extended` chooses the form, `may_start` is false while scanning still has to
-    /// stop.
+    /// stop, `usual` is the sort of address of those who ask for none.
     pub(crate) fn poll_command(
         &mut self,
         now: Instant,
         extended: bool,
         may_start: bool,
+        usual: OwnAddress,
     ) -> Option<HciPacket> {
         if self.current.is_none() {
             let attempt = self.waiting.pop_front()?;
             self.current = Some(Current { attempt, state: State::Blocked, deadline: now, abandoned: false });
-            return self.start(now, extended);
+            return self.start(now, extended, usual);
         }
         let current = self.current.as_mut()?;
         match current.state {
-            State::Blocked if may_start => self.start(now, extended),
+            State::Blocked if may_start => self.start(now, extended, usual),
             State::Initiating if current.abandoned || current.deadline <= now => {
                 current.state = State::Cancelling;
                 current.deadline = now + self.limit;
@@ -241,11 +274,15 @@ impl<K: Copy + PartialEq> Connector<K> {
         }
     }
 
-    fn start(&mut self, now: Instant, extended: bool) -> Option<HciPacket> {
+    fn start(&mut self, now: Instant, extended: bool, usual: OwnAddress) -> Option<HciPacket> {
         let current = self.current.as_mut()?;
         current.state = State::Requested;
-        current.deadline = now + current.attempt.options.timeout;
-        create_connection(&current.attempt, extended)
+        let end = current.attempt.end.unwrap_or(now + current.attempt.options.timeout);
+        current.deadline = match current.attempt.dial {
+            Dial::Address | Dial::Identity => end,
+            Dial::Heard(_) => end.min(now + HEARD_AGAIN),
+        };
+        create_connection(&current.attempt, extended, usual)
     }
 
     /// The controller's answer to the command of [`poll_command`](Self::poll_command), `None` when there was none.
@@ -344,14 +381,22 @@ impl<K: Copy + PartialEq> Connector<K> {
 /// 0x3E: the peer did not answer at the first connection events.
 pub(crate) const FAILED_TO_BE_ESTABLISHED: ErrorCode = ErrorCode::ConnectionFailedToBeEstablished;
 
+/// A peer that was heard is heard again by then, if it still shows the same address: it advertises every 10.24 s at least
+/// ([Vol 6] Part B, 4.4.2.2).
+const HEARD_AGAIN: Duration = Duration::from_secs(11);
+
 /// Interval and window of listening for the peer: 60 ms of 60 ms, in units of 0.625 ms.
 const SCAN_INTERVAL: u16 = 96;
 
-fn create_connection<K>(attempt: &Attempt<K>, extended: bool) -> Option<HciPacket> {
+fn create_connection<K>(attempt: &Attempt<K>, extended: bool, usual: OwnAddress) -> Option<HciPacket> {
     // Checked when the request was made.
     let units = attempt.options.parameters.units()?;
-    let peer_address_type = attempt.address.kind.into();
-    let peer_address = attempt.address.bd_addr;
+    let own_address_type = attempt.options.own_address.unwrap_or(usual).to_wire();
+    let (peer_address_type, peer_address) = match attempt.dial {
+        Dial::Address => (attempt.address.kind.into(), attempt.address.bd_addr),
+        Dial::Identity => (AddressType::of_identity(attempt.address.kind), attempt.address.bd_addr),
+        Dial::Heard(address) => (address.kind.into(), address.bd_addr),
+    };
     if !extended {
         let command = LeCreateConnection {
             le_scan_interval: SCAN_INTERVAL,
@@ -359,7 +404,7 @@ fn create_connection<K>(attempt: &Attempt<K>, extended: bool) -> Option<HciPacke
             initiator_filter_policy: 0,
             peer_address_type,
             peer_address,
-            own_address_type: attempt.options.own_address,
+            own_address_type,
             connection_interval_min: units.interval_min,
             connection_interval_max: units.interval_max,
             max_latency: units.latency,
@@ -389,7 +434,7 @@ fn create_connection<K>(attempt: &Attempt<K>, extended: bool) -> Option<HciPacke
     };
     let command = LeExtendedCreateConnection {
         initiator_filter_policy: 0,
-        own_address_type: attempt.options.own_address,
+        own_address_type,
         peer_address_type,
         peer_address,
         initiating_phys,

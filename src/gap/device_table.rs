@@ -9,14 +9,17 @@ use super::report::Report;
 use crate::hci::{AddressType, Phy};
 use crate::{Address, AddressKind, Instant};
 
-/// One device, by the reports of its address.
+/// One device, by the reports of its address, or of its identity where that is known: whoever changes its private address
+/// is still the same device.
 ///
 /// It takes 31 octets for each of advertisement and scan response as a rule, 1650 at most, and their sum once more.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Device {
-    /// Its address; `None` for an anonymous advertisement, which stands for itself alone.
+    /// Its address as last received; `None` for an anonymous advertisement, which stands for itself alone.
     pub address: Option<Address>,
+    /// The address by which it is known, however often the one that it shows changes: where its keys are known.
+    pub identity: Option<Address>,
     /// The address's type as last received.
     pub address_type: AddressType,
     /// Strength of the last report whose strength is known, in dBm.
@@ -50,6 +53,7 @@ impl Device {
     fn new(now: Instant, report: &Report) -> Self {
         Self {
             address: report.address,
+            identity: report.identity,
             address_type: report.address_type,
             rssi: None,
             tx_power: None,
@@ -87,6 +91,7 @@ impl Device {
     }
 
     fn update(&mut self, now: Instant, report: &Report) {
+        self.address = report.address;
         self.address_type = report.address_type;
         self.rssi = report.rssi.or(self.rssi);
         self.legacy = report.legacy;
@@ -171,7 +176,7 @@ impl DeviceTable {
     /// Takes a report in, and gives the device it is of.
     #[inline]
     pub fn update(&mut self, now: Instant, report: &Report) -> &Device {
-        let device = match report.address {
+        let device = match report.identity.or(report.address) {
             Some(address) => self.devices.entry(key(address), || Device::new(now, report)).value,
             None => self.anonymous.insert(Device::new(now, report)),
         };
@@ -179,7 +184,7 @@ impl DeviceTable {
         device
     }
 
-    /// The device of this address.
+    /// The device of this address, or of this identity where that is known.
     pub fn get(&self, address: Address) -> Option<&Device> {
         self.devices.get(key(address))
     }

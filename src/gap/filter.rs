@@ -59,13 +59,13 @@ impl Filter {
         self
     }
 
-    /// The report is from this address.
+    /// The report is from this address, or from whom it is the identity.
     pub fn address(mut self, address: Address) -> Self {
         self.addresses.push((address.bd_addr, Some(address.kind)));
         self
     }
 
-    /// The report is from these 48 bits, public or random.
+    /// The report is from these 48 bits, public or random, or from whom they are the identity.
     pub fn bd_addr(mut self, bd_addr: BdAddr) -> Self {
         self.addresses.push((bd_addr, None));
         self
@@ -131,7 +131,8 @@ impl Filter {
             && self.connectable.is_none_or(|wanted| device.connectable == wanted)
             && self.legacy.is_none_or(|wanted| report.legacy == wanted)
             && any(&self.addresses, |&(bd_addr, kind)| {
-                report.address.is_some_and(|a| a.bd_addr == bd_addr && kind.is_none_or(|kind| a.kind == kind))
+                let named = |a: Address| a.bd_addr == bd_addr && kind.is_none_or(|kind| a.kind == kind);
+                report.address.is_some_and(named) || report.identity.is_some_and(named)
             })
     }
 }

@@ -8,5 +8,6 @@ pub mod connect;
 pub mod device_table;
 pub mod filter;
 mod lru;
+pub mod privacy;
 pub mod report;
 pub mod scan;

@@ -21,6 +21,9 @@ use super::advertising_data::AdvertisingDataBuf;
 pub struct Report {
     /// Who sent it; `None` for an anonymous advertisement.
     pub address: Option<Address>,
+    /// Who is behind a resolvable private address, where the controller or the host knows: the address by which the
+    /// peer was bonded with. The controller does not say what stood in the PDU then, and `address` is the same.
+    pub identity: Option<Address>,
     /// The type of the address as received: whether the controller resolved it, for example.
     pub address_type: AddressType,
     /// Strength in dBm, where the controller could measure it.
@@ -97,6 +100,7 @@ impl Report {
     fn legacy(bits: u16, address_type: AddressType, address: BdAddr, rssi: i8) -> Self {
         Self {
             address: address_type.with(address),
+            identity: address_type.identity(address),
             address_type,
             rssi: available(rssi),
             tx_power: None,

@@ -11,6 +11,7 @@ pub use options::{Duplicates, InvalidScanTiming, ScanOptions, ScanPhys};
 pub use parameters::ScanSupport;
 
 use super::device_table::{Device, DeviceTable};
+use super::privacy::OwnAddress;
 use super::report::Report;
 use crate::Instant;
 use crate::hci::{ErrorCode, Opcode};
@@ -29,6 +30,7 @@ pub struct Scanner {
     devices: DeviceTable,
     outcomes: VecDeque<Outcome>,
     paused: bool,
+    held: bool,
     /// With what the controller scans now.
     running: Option<Parameters>,
     /// What it was last given as parameters.
@@ -139,6 +141,12 @@ impl Scanner {
         self.paused = false;
     }
 
+    /// Stops scanning, or lets it go on, whatever [`pause`](Self::pause) says: for commands that the controller takes only
+    /// while it does not scan.
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
     /// The next command that brings the controller to what the subscribers need; `None` while one is outstanding and
     /// when there is nothing to do. Parameters cannot change while the controller scans, so it is stopped first.
     pub fn poll_command(&mut self, support: &ScanSupport) -> Option<HciPacket> {
@@ -219,6 +227,23 @@ impl Scanner {
         self.scanning().is_some()
     }
 
+    /// The sorts of address that subscribers ask for. Whoever only listens shows none.
+    pub(crate) fn own_addresses(&self) -> impl Iterator<Item = Option<OwnAddress>> {
+        let active = self.subscriptions.values().filter(|subscription| subscription.options.active);
+        active.map(|subscription| subscription.options.own_address)
+    }
+
+    /// Ends all subscriptions: the controller does not let the scan have the address that it needs.
+    pub(crate) fn refuse(&mut self, reason: ScanFailure) {
+        self.subscriptions.values_mut().for_each(|subscription| subscription.started = false);
+        self.fail(reason);
+    }
+
+    /// Whether nobody is subscribed.
+    pub(crate) fn is_unsubscribed(&self) -> bool {
+        self.subscriptions.is_empty()
+    }
+
     /// Whether nobody is subscribed, the controller does not scan and no command is outstanding.
     pub fn is_idle(&self) -> bool {
         self.subscriptions.is_empty() && self.running.is_none() && self.outstanding.is_none()
@@ -237,7 +262,7 @@ impl Scanner {
 
     fn wanted(&self, support: &ScanSupport) -> Option<Parameters> {
         let subscribers = self.subscriptions.values().map(|s| (&s.options, s.timing));
-        Parameters::union(subscribers, support).filter(|_| !self.paused)
+        Parameters::union(subscribers, support).filter(|_| !self.paused && !self.held)
     }
 
     fn next_step(&mut self, wanted: Option<Parameters>) -> Option<(Step, Parameters)> {

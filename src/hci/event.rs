@@ -84,6 +84,22 @@ impl<'a> From<LeEvent<'a>> for Event<'a> {
 }
 
 impl LeEvent<'_> {
+    /// The resolvable private addresses that the controller has chosen for a new link: ours, and the peer's. The first
+    /// form of LE Connection Complete does not say.
+    pub(crate) fn private_addresses(&self) -> (Option<BdAddr>, Option<BdAddr>) {
+        let (local, peer) = match self {
+            Self::LeEnhancedConnectionComplete(e) => {
+                (e.local_resolvable_private_address, e.peer_resolvable_private_address)
+            }
+            Self::LeEnhancedConnectionCompleteV2(e) => {
+                (e.local_resolvable_private_address, e.peer_resolvable_private_address)
+            }
+            _ => (BdAddr::ANY, BdAddr::ANY),
+        };
+        let chosen = |address: BdAddr| (address != BdAddr::ANY).then_some(address);
+        (chosen(local), chosen(peer))
+    }
+
     /// Any of the three forms of LE Connection Complete, as the first one: what the others add is not in it.
     pub fn connection_complete(&self) -> Option<LeConnectionComplete> {
         macro_rules! common {

@@ -55,6 +55,11 @@ impl LeFeatures {
         self.has(1)
     }
 
+    /// LL Privacy: it resolves private addresses by a list.
+    pub const fn ll_privacy(self) -> bool {
+        self.has(6)
+    }
+
     /// LE 2M PHY.
     pub const fn le_2m_phy(self) -> bool {
         self.has(8)
@@ -383,7 +388,7 @@ fn le_event_mask(features: LeFeatures) -> u64 {
     add(features.has(1), &[0x06]);
     add(features.data_length(), &[0x07]);
     // Enhanced Connection Complete comes with privacy or extended advertising.
-    add(features.has(6) || features.extended_advertising(), &[0x0A]);
+    add(features.ll_privacy() || features.extended_advertising(), &[0x0A]);
     add(features.has(8) || features.coded_phy(), &[0x0C]);
     add(features.extended_advertising(), &[0x0D, 0x11, 0x12, 0x13]);
     add(features.has(14), &[0x14]);

@@ -61,6 +61,22 @@ impl AddressType {
             _ => None,
         }
     }
+
+    /// The address that these bits stand for if the controller has resolved what was on the air to it.
+    pub fn identity(self, bd_addr: BdAddr) -> Option<Address> {
+        match self {
+            Self::PublicIdentity | Self::RandomIdentity => self.with(bd_addr),
+            _ => None,
+        }
+    }
+
+    /// Of an address that stands for the resolvable private ones which it is the identity of.
+    pub(crate) const fn of_identity(kind: AddressKind) -> Self {
+        match kind {
+            AddressKind::Public => Self::PublicIdentity,
+            AddressKind::Random => Self::RandomIdentity,
+        }
+    }
 }
 
 impl From<AddressKind> for AddressType {

@@ -5,13 +5,13 @@
 
 use super::phase::Phase;
 use super::{ConnectionId, Event, Host, OpError, OpId, Output};
-use crate::Address;
 use crate::gap::advertise::{
     AdvertiseFailure, AdvertiseOptions, AdvertiseSupport, Advertiser, Ended, InvalidAdvertising, Outcome,
 };
 use crate::gap::advertising_data::AdvertisingDataBuf;
 use crate::hci::event::{LeAdvertisingSetTerminated, LeConnectionComplete, LeScanRequestReceived};
 use crate::hci::{ConnectionHandle, ErrorCode, Role};
+use crate::{Address, BdAddr};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How an advertisement came to its end without having been stopped.
@@ -35,8 +35,9 @@ pub(super) struct Advertising {
     ops: BTreeSet<OpId>,
     /// Links by which sets have ended, until that is told.
     ended_by: Vec<(ConnectionHandle, ConnectionId)>,
-    /// Links of which the controller has told the end of their set, and not yet that they are there.
-    promised: BTreeMap<ConnectionHandle, ConnectionId>,
+    /// Links of which the controller has told the end of their set, and not yet that they are there; with the random
+    /// address of the set.
+    promised: BTreeMap<ConnectionHandle, (ConnectionId, Option<BdAddr>)>,
 }
 
 impl Host {
@@ -62,7 +63,7 @@ impl Host {
 
     /// What the controller can; before that is known, everything: what it cannot is refused then.
     pub(super) fn advertise_support(&self) -> AdvertiseSupport {
-        let unknown = AdvertiseSupport { random_address: self.random_address, ..AdvertiseSupport::EXTENDED };
+        let unknown = AdvertiseSupport { own: self.privacy.on_air(), ..AdvertiseSupport::EXTENDED };
         self.info.as_ref().map_or(unknown, |info| AdvertiseSupport {
             extended: info.extended,
             le_2m: info.features.le_2m_phy(),
@@ -147,13 +148,21 @@ impl Host {
     pub(super) fn on_set_terminated(&mut self, e: &LeAdvertisingSetTerminated) {
         let handle = e.connection_handle;
         let events = e.num_completed_extended_advertising_events;
+        let shown = self.advertising.advertiser.shown(Some(e.advertising_handle));
         let of_a_set =
             self.advertising.advertiser.on_set_terminated(e.advertising_handle, e.status, handle, events);
         // Some controllers tell this first, and the link then.
-        if of_a_set && e.status.is_success() && !self.links.contains_key(&handle) {
-            let id = self.new_connection();
-            self.advertising.promised.insert(handle, id);
-            self.advertising.ended_by.push((handle, id));
+        if !of_a_set || !e.status.is_success() {
+            return;
+        }
+        let local = self.shown(shown);
+        match self.links.get_mut(&handle) {
+            Some(link) => link.shows(local),
+            None => {
+                let id = self.new_connection();
+                self.advertising.promised.insert(handle, (id, shown));
+                self.advertising.ended_by.push((handle, id));
+            }
         }
     }
 
@@ -177,14 +186,15 @@ impl Host {
             return false;
         }
         if status.is_success() {
-            let id = promised.unwrap_or_else(|| self.new_connection());
+            let shown = promised.map_or(self.advertising.advertiser.shown(None), |(_, shown)| shown);
+            let id = promised.map_or_else(|| self.new_connection(), |(id, _)| id);
             if promised.is_none() {
                 self.advertising.ended_by.push((handle, id));
             }
             // A central without a name is taken all the same.
             let unnamed = Address::random(complete.peer_address);
             let peer = complete.peer_address_type.with(complete.peer_address).unwrap_or(unnamed);
-            self.open_link(id, complete, peer, self.config.mtu, Phase::Ready);
+            self.open_link(id, complete, peer, shown, self.config.mtu, Phase::Ready);
             if let Some(link) = self.links.get(&handle) {
                 self.events.push_back(Event::Connected(link.info()));
             }

@@ -2,11 +2,11 @@
 
 use super::phase::{Phase, Wait};
 use super::{ConnectionId, Host, OpError, OpId, Output, Owner, Request};
-use crate::Instant;
-use crate::gap::connect::Attempt;
+use crate::gap::connect::{Attempt, ConnectOptions, Dial};
 use crate::hci::command::{self, HciCommand};
 use crate::hci::{ConnectionHandle, ParameterUnits};
 use crate::transports::HciPacket;
+use crate::{Address, Instant};
 
 impl Host {
     pub(super) fn begin(&mut self, now: Instant, op: OpId, request: Request) -> Result<(), OpError> {
@@ -29,13 +29,7 @@ impl Host {
                         "the specification does not allow these connection parameters",
                     ));
                 }
-                if self.connector.is_connecting(address)
-                    || self.links.values().any(|link| link.peer == address)
-                {
-                    return Err(OpError::AlreadyConnected);
-                }
-                self.connector.push(Attempt { key: op, address, options, retried: false });
-                Ok(())
+                self.connect(op, address, options)
             }
             Request::Disconnect { connection, reason } => {
                 let handle = self.handle_of(connection)?;
@@ -108,6 +102,26 @@ impl Host {
                 Ok(())
             }
         }
+    }
+
+    fn connect(&mut self, op: OpId, address: Address, options: ConnectOptions) -> Result<(), OpError> {
+        // Who shows a private address shows another when it is his turn.
+        let peer = self.privacy.identity_of(address).unwrap_or(address);
+        let linked: Vec<_> = self.links.values().map(|link| link.peer).collect();
+        let is_linked =
+            linked.into_iter().any(|linked| self.privacy.identity_of(linked).unwrap_or(linked) == peer);
+        if is_linked || self.connector.is_connecting(peer) || self.is_searching_for(peer) {
+            return Err(OpError::AlreadyConnected);
+        }
+        self.connector.push(Attempt {
+            key: op,
+            address: peer,
+            options,
+            dial: Dial::Address,
+            end: None,
+            retried: false,
+        });
+        Ok(())
     }
 
     pub(super) fn handle_of(&self, connection: ConnectionId) -> Result<ConnectionHandle, OpError> {

@@ -4,13 +4,10 @@
 
 use super::guard::Guard;
 use super::security::{LinkSecurity, PairingSummary, SecurityEvent};
-use super::{Host, OpError, OpId, Output, Owner, State};
-use crate::crypto::ResolvingKey;
+use super::{Host, OpError};
 use crate::gatt::server::Remembered;
-use crate::hci::command::{HciCommand, LeSetRandomAddress};
 use crate::hci::{ConnectionHandle, ErrorCode, Role};
 use crate::smp::{Bond, BondedClient, Identity, Paired};
-use crate::transports::HciPacket;
 use crate::{Address, Instant};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,16 +24,8 @@ impl Bonds {
         self.0.get(&peer)
     }
 
-    /// The bond with whoever has this address on the air.
-    fn of(&self, on_air: Address) -> Option<&Bond> {
-        let resolves = |bond: &&Bond| {
-            let irk = bond.keys.irk.as_ref().filter(|irk| !irk.is_zero());
-            irk.is_some_and(|irk| ResolvingKey::new(irk).resolves(on_air.bd_addr))
-        };
-        match on_air.is_resolvable() {
-            true => self.0.values().find(resolves),
-            false => self.0.get(&on_air),
-        }
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Bond> {
+        self.0.values()
     }
 
     /// The bond whose key a central asks for: of the peer, if it is known who that is; else whosever EDIV and Rand they
@@ -66,7 +55,7 @@ impl Guard {
 impl Host {
     /// The bonds that there are.
     pub fn bonds(&self) -> impl Iterator<Item = &Bond> {
-        self.bonds.0.values()
+        self.bonds.iter()
     }
 
     /// Who we are to bonded peers: to be kept with the first bond.
@@ -74,39 +63,28 @@ impl Host {
         Identity { random_address: self.random_address, irk: self.irk.clone() }
     }
 
-    pub(super) fn load(&mut self, op: OpId, identity: Identity, bonds: Vec<Bond>) {
+    pub(super) fn load(&mut self, identity: Identity, bonds: Vec<Bond>) {
         self.bonds = Bonds(bonds.into_iter().map(|bond| (bond.peer, bond)).collect());
-        self.irk = identity.irk;
+        (self.random_address, self.irk) = (identity.random_address, identity.irk);
+        self.privacy.set_identity(self.random_address, &self.irk);
+        if let Some(info) = &mut self.info {
+            info.random_address = Address::random(self.random_address);
+        }
+        self.follow_bonds();
         for handle in self.links.keys().copied().collect::<Vec<_>>() {
             self.recognise(handle);
-        }
-        let random_address = identity.random_address;
-        self.random_address = random_address;
-        match self.address_command() {
-            Some(packet) => self.commands.push(Owner::Identity(op), packet),
-            // The initialisation sets it, or has set it.
-            None => self.done(op, Ok(Output::Done)),
         }
     }
 
     pub(super) fn import(&mut self, bond: Box<Bond>) {
         self.bonds.0.insert(bond.peer, (*bond).clone());
+        self.follow_bonds();
         self.events.push_back(SecurityEvent::Save(bond).into());
-    }
-
-    /// What tells an initialised controller our random address, unless it knows.
-    pub(super) fn address_command(&mut self) -> Option<HciPacket> {
-        let random_address = self.random_address;
-        let info = self.info.as_mut().filter(|_| matches!(self.state, State::Ready))?;
-        let before = std::mem::replace(&mut info.random_address, Address::random(random_address));
-        if before.bd_addr == random_address {
-            return None;
-        }
-        LeSetRandomAddress { random_address }.to_packet().ok()
     }
 
     pub(super) fn unpair(&mut self, now: Instant, peer: Address) -> Result<(), OpError> {
         self.bonds.0.remove(&peer).ok_or(OpError::NotBonded { peer })?;
+        self.follow_bonds();
         self.events.push_back(SecurityEvent::Forget(peer).into());
         let of_peer = |(handle, link): (&ConnectionHandle, &mut super::link::Link)| {
             (link.guard.bond == Some(peer)).then(|| {
@@ -130,7 +108,8 @@ impl Host {
         if link.guard.security().encrypted {
             return;
         }
-        if let Some(bond) = self.bonds.of(link.peer) {
+        let identity = link.identity().or_else(|| self.privacy.identity_of(link.peer));
+        if let Some(bond) = self.bonds.get(identity.unwrap_or(link.peer)) {
             link.guard.know(link.role, bond);
             link.serving.client.security = link.guard.for_server(false);
         }
@@ -155,7 +134,7 @@ impl Host {
             }
         }
         let taken = |other: &Bond| other.peer != bond.peer && other.keys.irk == bond.keys.irk;
-        if bond.keys.irk.is_some() && self.bonds.0.values().any(taken) {
+        if bond.keys.irk.is_some() && self.bonds.iter().any(taken) {
             tracing::warn!(peer = %bond.peer, "not resolved: its identity resolving key is another peer's");
             bond.keys.irk = None;
         }
@@ -168,6 +147,7 @@ impl Host {
         link.guard.know(link.role, &bond);
         let peer = bond.peer;
         self.bonds.0.insert(peer, bond.clone());
+        self.follow_bonds();
         self.events.push_back(SecurityEvent::Save(Box::new(bond)).into());
         Ok(Some(peer))
     }
@@ -202,7 +182,7 @@ impl Host {
         }
         let Some(bond) = link.guard.bond.and_then(|peer| self.bonds.0.get_mut(&peer)) else { return };
         let client = remember(link.serving.client.remembered(&self.table));
-        let on_air = (link.peer != bond.peer).then_some(link.peer).or(bond.on_air);
+        let on_air = (link.on_air != bond.peer).then_some(link.on_air).or(bond.on_air);
         if (&client, on_air) != (&bond.client, bond.on_air) {
             (bond.client, bond.on_air) = (client, on_air);
             self.events.push_back(SecurityEvent::Save(Box::new(bond.clone())).into());

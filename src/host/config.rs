@@ -1,11 +1,13 @@
 //! What a host is told at its birth.
 
 use super::{Recovery, SecurityOptions};
-use crate::BdAddr;
 use crate::att::bearer::TRANSACTION_TIMEOUT;
 use crate::gap::connect::ConnectionParameters;
+use crate::gap::privacy::OwnAddress;
 use crate::gatt::server::DEVICE_NAME_LENGTH;
 use crate::hci::ParameterUnits;
+use crate::smp::Key;
+use crate::{Address, BdAddr};
 use std::time::Duration;
 
 /// What to answer when a peer asks for other connection parameters.
@@ -50,6 +52,10 @@ pub struct HostConfig {
     pub(super) answer_within: Duration,
     pub(super) eatt: Eatt,
     pub(super) security: SecurityOptions,
+    pub(super) own_address: OwnAddress,
+    pub(super) rotation: Duration,
+    pub(super) irk: Option<Key>,
+    pub(super) peer_keys: Vec<(Address, Key)>,
 }
 
 impl HostConfig {
@@ -68,6 +74,10 @@ impl HostConfig {
             answer_within: Duration::from_secs(10),
             eatt: Eatt::default(),
             security: SecurityOptions::default(),
+            own_address: OwnAddress::default(),
+            rotation: Duration::from_secs(15 * 60),
+            irk: None,
+            peer_keys: Vec::new(),
         }
     }
 
@@ -136,6 +146,35 @@ impl HostConfig {
     /// it later.
     pub fn security(mut self, options: SecurityOptions) -> Self {
         self.security = options;
+        self
+    }
+
+    /// Which sort of address to show where an operation asks for none; [`OwnAddress::RandomStatic`] by default. Extended
+    /// advertising sets show it each by itself, everything else that goes on at a time by the one random address that a
+    /// controller has: see [`ScanOptions::own_address`](crate::gap::scan::ScanOptions::own_address).
+    pub fn own_address(mut self, own_address: OwnAddress) -> Self {
+        self.own_address = own_address;
+        self
+    }
+
+    /// How long a private address is shown; 15 minutes by default, as the specification recommends ([Vol 3] Part C,
+    /// Appendix A), and at least a second. It changes while it is in use, not on links that are up.
+    pub fn rotation(mut self, rotation: Duration) -> Self {
+        self.rotation = rotation.max(Duration::from_secs(1));
+        self
+    }
+
+    /// Our identity resolving key, by which others know us behind resolvable private addresses, in place of the one that
+    /// follows from the seed.
+    pub fn irk(mut self, irk: Key) -> Self {
+        self.irk = Some(irk);
+        self
+    }
+
+    /// The identity resolving key of somebody with whom there is no bond: his private addresses are resolved, in reports,
+    /// on links and in order to connect, as those of bonded peers are.
+    pub fn peer_irk(mut self, identity: Address, irk: Key) -> Self {
+        self.peer_keys.push((identity, irk));
         self
     }
 

@@ -1,6 +1,6 @@
 //! What the controller says: answers to commands, and events, each brought to whoever it concerns.
 
-use super::link::{Ends, Link};
+use super::link::Link;
 use super::phase::{Phase, Wait};
 use super::serving::Serving;
 use super::{ConnectionId, Event, Host, LinkTiming, OpError, OpId, Output, Owner, Sighting};
@@ -12,7 +12,7 @@ use crate::hci::command::{self, HciCommand, LeReadPhyReturn, ReadRssiReturn};
 use crate::hci::event::{self, LeConnectionComplete, LeMeta};
 use crate::hci::{ConnectionHandle, ErrorCode, LeEvent, LeFeatures, Opcode, ParameterUnits, Role};
 use crate::transports::HciPacket;
-use crate::{Address, Instant};
+use crate::{Address, BdAddr, Instant};
 use bytes::Bytes;
 
 /// The largest handle of a connection ([Vol 4] Part E, 5.4.2).
@@ -89,12 +89,19 @@ impl Host {
             | LeEvent::LeDirectedAdvertisingReport(_)
             | LeEvent::LeExtendedAdvertisingReport(_) => {
                 let (assembler, scanner, events) = (&mut self.assembler, &mut self.scanner, &mut self.events);
-                assembler.on_event(event, packet, &mut |report| {
+                let (resolver, searches) = self.privacy.hearing();
+                let mut found = Vec::new();
+                assembler.on_event(event, packet, &mut |mut report| {
+                    report.identity = report.identity.or_else(|| resolver.resolve(report.address?));
                     scanner.on_report(now, &report, |key, report, device| {
+                        if searches.contains_key(&OpId(key)) {
+                            return found.extend(report.address.map(|address| (OpId(key), address)));
+                        }
                         let sighting = Sighting { report: report.clone(), device: device.clone() };
                         events.push_back(Event::Heard { op: OpId(key), sighting: Box::new(sighting) });
                     });
                 });
+                found.into_iter().for_each(|(op, address)| self.on_found(op, address));
             }
             LeEvent::LeScanTimeout(_) => self.scanner.on_scan_timeout(),
             LeEvent::LeAdvertisingSetTerminated(e) => self.on_set_terminated(e),
@@ -103,6 +110,7 @@ impl Host {
             | LeEvent::LeEnhancedConnectionComplete(_)
             | LeEvent::LeEnhancedConnectionCompleteV2(_) => {
                 if let Some(complete) = event.connection_complete() {
+                    self.privacy.on_link = event.private_addresses();
                     self.on_connected(now, complete);
                 }
             }
@@ -181,6 +189,7 @@ impl Host {
         match owner {
             Owner::Init => self.on_init_answer(now, answer),
             Owner::Scan => self.on_scan_answer(opcode, status),
+            Owner::Privacy => self.on_privacy_answer(opcode, answer),
             Owner::Advertise => self.advertising.advertiser.on_command_result(now, opcode, answer),
             Owner::Connect => self.on_connect_answer(now, opcode, status),
             Owner::Link(handle, op, wait) => {
@@ -214,14 +223,6 @@ impl Host {
                 self.done(op, result);
             }
             Owner::Encrypt(handle) => self.on_encrypt_answer(now, handle, status),
-            Owner::Identity(op) => {
-                let result = match status {
-                    Some(ErrorCode::Success) => Ok(Output::Done),
-                    Some(status) => Err(OpError::Controller { command: opcode, status }),
-                    None => Err(self.silent(opcode)),
-                };
-                self.done(op, result);
-            }
             Owner::User(op) => {
                 let result = match answer {
                     Some(octets) => Ok(Output::Return(Bytes::copy_from_slice(octets))),
@@ -245,6 +246,7 @@ impl Host {
 
     pub(super) fn on_scan_outcome(&mut self, outcome: Outcome) {
         match outcome {
+            Outcome::Started { key } if self.is_searching(OpId(key)) => {}
             Outcome::Started { key } => self.events.push_back(Event::ScanStarted { op: OpId(key) }),
             Outcome::Failed { key, reason } => {
                 let error = match reason {
@@ -255,6 +257,7 @@ impl Host {
                     _ => OpError::Invalid("the controller has none of the PHYs asked for"),
                 };
                 self.scans.remove(&OpId(key));
+                self.end_search(OpId(key));
                 self.done(OpId(key), Err(error));
             }
             Outcome::SupportLost(SupportLost::Extended) => self.lose_extended(),
@@ -321,6 +324,8 @@ impl Host {
             }
             How::Refused(command, status) => OpError::Controller { command, status },
             How::Silent(opcode) => self.silent(opcode),
+            // It may show another address by now.
+            How::TimedOut if attempt.end.is_some_and(|end| end > now) => return self.search(now, attempt),
             How::TimedOut => OpError::ConnectTimeout { after },
             How::Cancelled => OpError::Cancelled,
         };
@@ -340,12 +345,13 @@ impl Host {
         let peer = complete.peer_address_type.with(complete.peer_address).unwrap_or(attempt.address);
         let op = attempt.key;
         let mtu = attempt.options.mtu.unwrap_or(self.config.mtu).clamp(23, 517);
+        let shown = self.shown_connecting(attempt.options.own_address);
         let phase = match unwanted {
             true => Phase::Unwanted(Some((op, OpError::Cancelled))),
             false => Phase::Settling(attempt),
         };
         let id = self.new_connection();
-        self.open_link(id, complete, peer, mtu, phase);
+        self.open_link(id, complete, peer, shown, mtu, phase);
         if unwanted {
             return self.disconnect(now, handle, ErrorCode::RemoteUserTerminatedConnection);
         }
@@ -372,17 +378,18 @@ impl Host {
         id
     }
 
-    /// A link is up at the controller.
+    /// A link is up at the controller; `shown` is our random address on it, `None` stands for the public one.
     pub(super) fn open_link(
         &mut self,
         id: ConnectionId,
         complete: &LeConnectionComplete,
         peer: Address,
+        shown: Option<BdAddr>,
         mtu: u16,
         phase: Phase,
     ) {
         let handle = complete.connection_handle;
-        let ends = Ends { role: complete.role, local: Address::random(self.random_address), peer };
+        let ends = self.ends(complete, peer, shown);
         let timing = LinkTiming::from_units(
             complete.connection_interval,
             complete.peripheral_latency,

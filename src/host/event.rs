@@ -20,6 +20,14 @@ pub struct Sighting {
     pub device: Device,
 }
 
+impl Sighting {
+    /// The address by which its sender was bonded with, whatever private address it shows; `None` for a stranger, and for
+    /// who shows a lasting address.
+    pub fn identity(&self) -> Option<Address> {
+        self.report.identity
+    }
+}
+
 /// Something the user may want to know.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -42,6 +42,11 @@ pub(super) struct Link {
     pub(super) handle: ConnectionHandle,
     pub(super) role: Role,
     pub(super) peer: Address,
+    /// Our address, and the peer's, as they are on the air.
+    pub(super) local: Address,
+    pub(super) on_air: Address,
+    /// Who is behind the peer's address, where its key is known.
+    identity: Option<Address>,
     pub(super) timing: LinkTiming,
     pub(super) phase: Phase,
     pub(super) guard: Guard,
@@ -61,12 +66,18 @@ pub(super) struct Link {
     pub(super) channels: LinkChannels,
 }
 
-/// The two ends of a link: our role, and the addresses on the air.
+/// The two ends of a link.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ends {
     pub(super) role: Role,
+    /// Our address on the air.
     pub(super) local: Address,
+    /// The peer, as the controller names it.
     pub(super) peer: Address,
+    /// Its address on the air.
+    pub(super) on_air: Address,
+    /// Who it is, if it shows a private address and its key is known.
+    pub(super) identity: Option<Address>,
 }
 
 /// What a packet from the peer leads to at the host.
@@ -84,7 +95,7 @@ impl Link {
     pub(super) fn new(
         id: ConnectionId,
         handle: ConnectionHandle,
-        Ends { role, local, peer }: Ends,
+        Ends { role, local, peer, on_air, identity }: Ends,
         timing: LinkTiming,
         phase: Phase,
         serving: Serving,
@@ -94,9 +105,12 @@ impl Link {
             handle,
             role,
             peer,
+            local,
+            on_air,
+            identity,
             timing,
             phase,
-            guard: Guard::new(role, local, peer),
+            guard: Guard::new(role, local, on_air),
             wish: ParameterWish::default(),
             waits: Vec::new(),
             ends_by: None,
@@ -108,6 +122,17 @@ impl Link {
             indications: Indications::default(),
             channels: LinkChannels::default(),
         }
+    }
+
+    /// Who is behind the peer's address, where its key is known.
+    pub(super) fn identity(&self) -> Option<Address> {
+        self.identity
+    }
+
+    /// Our address turns out to be another.
+    pub(super) fn shows(&mut self, local: Address) {
+        self.local = local;
+        self.guard.manager.set_addresses(local, self.on_air);
     }
 
     /// Whether its user knows of it.
@@ -123,7 +148,7 @@ impl Link {
             mtu: self.bearers.fixed.att.mtu(),
             timing: self.timing,
             security: self.guard.security(),
-            identity: self.guard.bond,
+            identity: self.guard.bond.or(self.identity),
         }
     }
 

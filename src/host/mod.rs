@@ -21,6 +21,7 @@ mod link;
 mod pairing;
 mod parameters;
 mod phase;
+mod privacy;
 mod queue;
 mod raising;
 mod recovery;
@@ -59,6 +60,7 @@ use bonds::Bonds;
 use ladder::Ladder;
 use link::{Link, Out};
 use phase::{Due, Phase, Wait};
+use privacy::Privacy;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -103,6 +105,7 @@ pub struct Host {
     security: SecurityOptions,
     /// Somebody answers prompts of pairings that no request began.
     agent: bool,
+    privacy: Privacy,
     ladder: Ladder,
     /// Commands in a row that were not answered although nobody minded.
     unanswered: usize,
@@ -133,12 +136,12 @@ enum Owner {
     Scan,
     Advertise,
     Connect,
+    /// Our address, and the resolving list.
+    Privacy,
     /// A request on a link; with a wait, an event answers it after the command's status.
     Link(ConnectionHandle, OpId, Option<Wait>),
     /// The key of a link.
     Encrypt(ConnectionHandle),
-    /// Who we are.
-    Identity(OpId),
     /// A raw command.
     User(OpId),
     /// Nobody.
@@ -155,6 +158,8 @@ pub enum Reason {
     Connect,
     /// An advertisement ends then.
     Advertise,
+    /// A private address of ours has been shown for long enough.
+    Rotate,
     /// An ATT transaction ends then ([Vol 3] Part F, 3.3.3), an indication is confirmed, a question to the user
     /// about a value is answered for him, a request about channels is given up ([Vol 3] Part A, 6.2.1), or a pairing or
     /// the encryption of the link ([Vol 3] Part H, 3.4; [Vol 6] Part B, 5.2).
@@ -170,6 +175,8 @@ impl Host {
         // Random static: the two upper bits are 11 ([Vol 6] Part B, 1.3.2.1).
         octets[5] |= 0xC0;
         let limit = config.command_timeout;
+        let random_address = config.random_address.unwrap_or(BdAddr(octets));
+        let irk = config.irk.clone().unwrap_or_else(|| Key::generate(&mut rng));
         let mut host = Self {
             state: State::Ready,
             info: None,
@@ -187,13 +194,14 @@ impl Host {
             events: VecDeque::new(),
             next_op: 1,
             next_connection: 1,
-            random_address: config.random_address.unwrap_or(BdAddr(octets)),
-            irk: Key::generate(&mut rng),
+            privacy: Privacy::new(&config, random_address, &irk),
+            irk,
             rng,
             bonds: Bonds::default(),
             attempts: Attempts::new(),
             security: config.security.clone(),
             agent: false,
+            random_address,
             ladder: Ladder::new(config.recovery),
             unanswered: 0,
             known_extended: BTreeSet::new(),
@@ -243,6 +251,7 @@ impl Host {
         if let Some(ended) = self.connector.on_timeout(now) {
             self.on_attempt_ended(now, ended, None);
         }
+        self.end_late_searches(now);
         self.advertising.advertiser.on_timeout(now);
         let due = |(handle, link): (&ConnectionHandle, &Link)| {
             link.deadline().is_some_and(|deadline| deadline <= now).then_some(*handle)
@@ -290,13 +299,16 @@ impl Host {
     pub fn cancel(&mut self, now: Instant, op: OpId) {
         if self.scans.remove(&op) {
             self.scanner.unsubscribe(op.0);
-            if self.scans.is_empty() {
+            if self.scanner.is_unsubscribed() {
                 // What began in this scan will not end in the next.
                 self.assembler.clear();
             }
             self.done(op, Err(OpError::Cancelled));
         }
         self.advertising.advertiser.stop(op.0);
+        if self.end_search(op).is_some() {
+            self.done(op, Err(OpError::Cancelled));
+        }
         if let Some(ended) = self.connector.cancel(op) {
             self.on_attempt_ended(now, ended, None);
         }
@@ -327,15 +339,17 @@ impl Host {
     /// When [`handle_timeout`](Self::handle_timeout) is to be called, and why.
     pub fn poll_timeout(&self) -> Option<(Instant, Reason)> {
         let command = self.commands.deadline().map(|at| (at, Reason::Command));
-        let connect = self.connector.deadline().map(|at| (at, Reason::Connect));
+        let connect = self.connector.deadline().into_iter().chain(self.search_deadline()).min();
+        let connect = connect.map(|at| (at, Reason::Connect));
+        let rotate = self.rotation_deadline().map(|at| (at, Reason::Rotate));
         let advertise = self.advertising.advertiser.deadline().map(|at| (at, Reason::Advertise));
         let link = self.links.values().filter_map(Link::deadline).min().map(|at| (at, Reason::Link));
-        [command, connect, advertise, link].into_iter().flatten().min()
+        [command, connect, advertise, rotate, link].into_iter().flatten().min()
     }
 
     /// Ends scans, advertisements, attempts and links, as far as the controller still answers. [`is_idle`](Self::is_idle) says when.
     pub fn wind_down(&mut self, now: Instant) {
-        let attempts: Vec<_> = self.connector.keys().collect();
+        let attempts: Vec<_> = self.connector.keys().chain(self.searching()).collect();
         let scans: Vec<_> = self.scans.iter().copied().collect();
         for op in scans.into_iter().chain(attempts) {
             self.cancel(now, op);

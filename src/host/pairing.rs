@@ -68,7 +68,7 @@ impl Host {
             return Err(OpError::PairingTooSoon { left });
         }
         let options = self.not_weaker(handle, options.clone());
-        let identity = self.local_identity();
+        let identity = self.local_identity(handle);
         let link = self.links.get_mut(&handle).ok_or(OpError::NotConnected)?;
         link.guard.manager.pair(now, &options, identity, &mut self.rng).map_err(OpError::Pairing)?;
         link.guard.pairing = Some(Pairing::new(begun));
@@ -88,7 +88,7 @@ impl Host {
             _ => None,
         };
         let options = self.not_weaker(handle, self.options_by_ourselves());
-        let identity = self.local_identity();
+        let identity = self.local_identity(handle);
         let Some(link) = self.links.get_mut(&handle) else { return };
         if let Some(reason) = refused {
             tracing::debug!(connection = link.id.0, %reason, "the peer may not pair");
@@ -126,8 +126,9 @@ impl Host {
         options.min_key_size(least)
     }
 
-    fn local_identity(&mut self) -> LocalIdentity {
-        let address = Address::random(self.random_address);
+    fn local_identity(&mut self, handle: ConnectionHandle) -> LocalIdentity {
+        let local = self.links.get(&handle).map(|link| link.local);
+        let address = self.own_identity(local.unwrap_or(Address::random(self.random_address)));
         LocalIdentity { irk: self.irk.clone(), address, csrk: Key::generate(&mut self.rng) }
     }
 }

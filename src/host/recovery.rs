@@ -2,15 +2,15 @@
 //! was in progress, and the rungs of the [ladder](super::ladder).
 
 use super::{Event, Fault, Host, OpError, OpId, Owner, Rung, State};
-use crate::Instant;
 use crate::gap::connect::Attempt;
 use crate::hci::command::{
     Disconnect, HciCommand, LeExtendedCreateConnection, LeReadMaximumAdvertisingDataLength,
     LeReadNumberOfSupportedAdvertisingSets, LeRemoveAdvertisingSet, LeSetAdvertisingSetRandomAddress,
     LeSetExtendedAdvertisingData, LeSetExtendedAdvertisingEnable, LeSetExtendedAdvertisingParameters,
-    LeSetExtendedScanEnable, LeSetExtendedScanParameters, LeSetExtendedScanResponseData,
+    LeSetExtendedScanEnable, LeSetExtendedScanParameters, LeSetExtendedScanResponseData, LeSetRandomAddress,
 };
-use crate::hci::{ErrorCode, Next, Opcode};
+use crate::hci::{ControllerInfo, ErrorCode, Next, Opcode};
+use crate::{Address, Instant};
 
 impl Host {
     /// The controller was opened again, as [`Event::Fault`] asked for, or why it could not be. It is initialised
@@ -38,15 +38,13 @@ impl Host {
                 }
                 tracing::debug!(?info, "controller ready");
                 self.acl.configure(info.acl_length, info.acl_count);
+                self.privacy.on_ready(info.random_address.bd_addr);
+                // Another may have come while the controller was told this one.
+                let info = ControllerInfo { random_address: Address::random(self.random_address), ..info };
                 self.info = Some(info.clone());
                 self.state = State::Ready;
                 self.unanswered = 0;
                 self.ladder.on_ready(now);
-                // It may have come while the controller was told another.
-                if let Some(packet) = self.address_command() {
-                    self.commands.push(Owner::Housekeeping, packet);
-                }
-                let info = self.info.clone().unwrap_or(info);
                 self.events.push_back(Event::Ready(Box::new(info)));
             }
             Err(error) if *again => self.on_rung_failed(error.into()),
@@ -86,8 +84,10 @@ impl Host {
                 self.unanswered += 1;
                 self.unanswered < 2
             }
+            // The list can be spared, the address not.
+            Owner::Privacy => opcode != LeSetRandomAddress::OPCODE,
             Owner::Scan | Owner::Connect | Owner::Advertise | Owner::Link(..) => false,
-            Owner::Encrypt(_) | Owner::Identity(_) => false,
+            Owner::Encrypt(_) => false,
         }
     }
 
@@ -189,7 +189,7 @@ impl Host {
         }
         let commands = self.commands.clear().map(|(owner, _)| owner);
         for owner in silent.into_iter().chain(commands).collect::<Vec<_>>() {
-            if let Owner::Link(_, op, _) | Owner::Identity(op) | Owner::User(op) = owner {
+            if let Owner::Link(_, op, _) | Owner::User(op) = owner {
                 self.done(op, Err(error.clone()));
             }
         }
@@ -199,6 +199,7 @@ impl Host {
         }
         self.fail_attempts(error);
         self.scanner.on_reset();
+        self.privacy.on_reset();
         self.reset_advertising();
         self.assembler.clear();
         let handles: Vec<_> = self.links.keys().copied().collect();
@@ -222,7 +223,9 @@ impl Host {
     }
 
     fn fail_attempts(&mut self, error: &OpError) {
-        let attempts: Vec<Attempt<OpId>> = self.connector.clear().collect();
+        let searches: Vec<_> = self.searching().collect();
+        let searches: Vec<_> = searches.into_iter().filter_map(|op| self.end_search(op)).collect();
+        let attempts: Vec<Attempt<OpId>> = self.connector.clear().chain(searches).collect();
         for attempt in attempts {
             self.done(attempt.key, Err(error.clone()));
         }

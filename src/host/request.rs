@@ -168,7 +168,8 @@ pub struct ConnectionInfo {
     pub timing: LinkTiming,
     /// The security it has.
     pub security: LinkSecurity,
-    /// Who the peer is, if there is a bond with it. As a peripheral it proves that only when the link is encrypted.
+    /// Who the peer is, if there is a bond with it or its identity resolving key is known. It proves that only when the
+    /// link is encrypted.
     pub identity: Option<Address>,
 }
 

@@ -278,8 +278,7 @@ impl Host {
                 }
             }
             SecurityRequest::Load { identity, bonds } => {
-                self.load(op, identity, bonds);
-                return Ok(());
+                self.load(identity, bonds);
             }
             SecurityRequest::Import(bond) => self.import(bond),
             SecurityRequest::Unpair { peer } => self.unpair(now, peer)?,

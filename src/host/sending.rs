@@ -6,7 +6,7 @@ use super::{Host, Owner, State};
 use crate::Instant;
 use crate::gap::scan::ScanSupport;
 use crate::hci::command::{self, HciCommand};
-use crate::hci::{ConnectionHandle, ErrorCode, OwnAddressType};
+use crate::hci::{ConnectionHandle, ErrorCode};
 
 /// Commands of the host itself that may wait for the controller.
 const MOST_HOUSEKEEPING: usize = 64;
@@ -14,32 +14,9 @@ const MOST_HOUSEKEEPING: usize = 64;
 impl Host {
     /// Lets every part send what it may send now.
     pub(super) fn pump(&mut self, now: Instant) {
-        if let (State::Ready, Some(info)) = (&self.state, &self.info) {
-            let extended = info.extended;
-            if self.connector.is_blocked() {
-                self.scanner.pause();
-            }
-            if let Some(packet) = self.connector.poll_command(now, extended, !self.scanner.is_scanning()) {
-                self.commands.push(Owner::Connect, packet);
-            }
-            if !self.connector.is_blocked() && !self.connector.is_initiating() {
-                self.scanner.resume();
-            }
-            let support = ScanSupport {
-                extended,
-                coded: info.features.coded_phy(),
-                own_address_type: OwnAddressType::Random,
-            };
-            if let Some(packet) = self.scanner.poll_command(&support) {
-                self.commands.push(Owner::Scan, packet);
-            }
-            while let Some(outcome) = self.scanner.poll_outcome() {
-                self.on_scan_outcome(outcome);
-            }
-            let support = self.advertise_support();
-            if let Some(packet) = self.advertising.advertiser.poll_command(&support) {
-                self.commands.push(Owner::Advertise, packet);
-            }
+        if let State::Ready = self.state {
+            let may_connect = self.pump_privacy(now);
+            self.pump_controller(now, may_connect);
         }
         self.poll_advertising();
         self.poll_security(now);
@@ -51,6 +28,39 @@ impl Host {
         }
         while let Some(packet) = self.acl.pump() {
             self.transmit.push_back(packet);
+        }
+    }
+
+    /// Connecting, scanning and advertising.
+    fn pump_controller(&mut self, now: Instant, may_connect: bool) {
+        let Some(info) = &self.info else { return };
+        let (extended, usual) = (info.extended, self.privacy.on_air().usual);
+        if self.connector.is_blocked() {
+            self.scanner.pause();
+        }
+        if may_connect {
+            let may_start = !self.scanner.is_scanning();
+            if let Some(packet) = self.connector.poll_command(now, extended, may_start, usual) {
+                self.commands.push(Owner::Connect, packet);
+            }
+        }
+        if !self.connector.is_blocked() && !self.connector.is_initiating() {
+            self.scanner.resume();
+        }
+        let support = ScanSupport {
+            extended,
+            coded: info.features.coded_phy(),
+            own_address_type: self.scan_address().unwrap_or(usual).to_wire(),
+        };
+        if let Some(packet) = self.scanner.poll_command(&support) {
+            self.commands.push(Owner::Scan, packet);
+        }
+        while let Some(outcome) = self.scanner.poll_outcome() {
+            self.on_scan_outcome(outcome);
+        }
+        let support = self.advertise_support();
+        if let Some(packet) = self.advertising.advertiser.poll_command(&support) {
+            self.commands.push(Owner::Advertise, packet);
         }
     }
 

@@ -234,6 +234,8 @@ impl Script {
             0x2003 => self.features.to_le_bytes().to_vec(),
             0x1009 => vec![9, 0, 0, 0x5A, 0, 0],
             0x2002 => vec![27, 0, self.buffers],
+            // A resolving list of two.
+            0x202A => vec![2],
             // The link's handle first, where there is one.
             _ => command.get(4..6).unwrap_or_default().to_vec(),
         });

@@ -4,6 +4,7 @@ use crate::advertising::{legacy_reports, legacy_scan};
 use crate::room::*;
 use baretooth::gap::advertise::*;
 use baretooth::gap::advertising_data::{AdType, AdvertisingDataBuf, AdvertisingDataBuilder};
+use baretooth::gap::privacy::OwnOnAir;
 use baretooth::hci::command::*;
 use baretooth::hci::*;
 use baretooth::sim::*;
@@ -24,7 +25,7 @@ impl Station {
         let id = room.controller(options.address(bd_addr(2)));
         room.ok(id, &LeSetRandomAddress { random_address: random(9).bd_addr });
         let support = if extended { AdvertiseSupport::EXTENDED } else { AdvertiseSupport::LEGACY };
-        let support = AdvertiseSupport { random_address: random(9).bd_addr, ..support };
+        let support = AdvertiseSupport { own: OwnOnAir::fixed(random(9).bd_addr), ..support };
         Self { id, advertiser: Advertiser::new(), support, outcomes: Vec::new(), seen: room.log.len() }
     }
 

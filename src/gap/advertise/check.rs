@@ -3,10 +3,11 @@
 use super::options::{AdvertiseMode, AdvertiseOptions};
 use crate::BdAddr;
 use crate::gap::advertising_data::{AdvertisingDataBuilder, MAX_LENGTH};
-use crate::hci::{OwnAddressType, Phy};
+use crate::gap::privacy::OwnOnAir;
+use crate::hci::Phy;
 use std::time::Duration;
 
-/// What the controller can do, and the random address it advertises.
+/// What the controller can do, and the addresses that there are to advertise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdvertiseSupport {
     /// It has the extended advertising commands. Legacy and extended ones must not be mixed between two resets
@@ -19,8 +20,8 @@ pub struct AdvertiseSupport {
     /// The most octets of data that extended PDUs have. [`Advertiser`](super::Advertiser) asks the controller and takes
     /// the lesser.
     pub max_data: usize,
-    /// The adapter's random address, for sets that have none of their own.
-    pub random_address: BdAddr,
+    /// The addresses of the adapter, for sets that have none of their own.
+    pub own: OwnOnAir,
 }
 
 impl AdvertiseSupport {
@@ -30,7 +31,7 @@ impl AdvertiseSupport {
         le_2m: false,
         coded: false,
         max_data: MAX_LENGTH,
-        random_address: BdAddr::ANY,
+        own: OwnOnAir::fixed(BdAddr::ANY),
     };
     /// One that has everything.
     pub const EXTENDED: Self = Self { extended: true, le_2m: true, coded: true, ..Self::LEGACY };
@@ -105,9 +106,6 @@ pub enum InvalidAdvertising {
     /// The power.
     #[error("{0} dBm; it is -127 to 20")]
     TxPower(i8),
-    /// The address type.
-    #[error("own address type {0}; it is 0 to 3")]
-    OwnAddress(OwnAddressType),
     /// Never, instead of some time.
     #[error("a time-out of zero, or a maximum of zero events")]
     NoTime,
@@ -202,9 +200,6 @@ impl AdvertiseOptions {
         }
         if let Some(dbm) = self.tx_power.filter(|dbm| !(-127..=20).contains(dbm)) {
             return Err(InvalidAdvertising::TxPower(dbm));
-        }
-        if self.own_address.name().is_none() {
-            return Err(InvalidAdvertising::OwnAddress(self.own_address));
         }
         if self.timeout == Some(Duration::ZERO) || self.max_events == Some(0) {
             return Err(InvalidAdvertising::NoTime);

@@ -28,11 +28,13 @@ pub(super) fn of_step(
     handle: Option<u8>,
     support: &AdvertiseSupport,
 ) -> Option<HciPacket> {
+    let shown = options.shown(&support.own);
+    let own_address_type = if shown.is_some() { OwnAddressType::Random } else { OwnAddressType::Public };
     match (step, handle) {
-        (Step::Parameters, None) => legacy_parameters(options),
-        (Step::Parameters, Some(handle)) => extended_parameters(options, handle),
+        (Step::Parameters, None) => legacy_parameters(options, own_address_type),
+        (Step::Parameters, Some(handle)) => extended_parameters(options, own_address_type, handle),
         (Step::RandomAddress, Some(advertising_handle)) => {
-            let random_address = options.random_address.unwrap_or(support.random_address);
+            let random_address = shown?;
             LeSetAdvertisingSetRandomAddress { advertising_handle, random_address }.to_packet().ok()
         }
         (Step::Data(part, _), None) => legacy_data(part, data_of(options, part)),
@@ -48,11 +50,10 @@ pub(super) fn of_step(
     }
 }
 
-/// The step behind `step`, when it was done.
-pub(super) fn after(options: &AdvertiseOptions, step: Step, extended: bool) -> Step {
-    let own = matches!(options.own_address, OwnAddressType::Random | OwnAddressType::ResolvableOrRandom);
+/// The step behind `step`, when it was done. `random` says that the set shows a random address.
+pub(super) fn after(options: &AdvertiseOptions, step: Step, extended: bool, random: bool) -> Step {
     match step {
-        Step::Parameters if extended && own => Step::RandomAddress,
+        Step::Parameters if extended && random => Step::RandomAddress,
         Step::Parameters | Step::RandomAddress => first_data(options),
         Step::Data(part, offset) if extended && offset + FRAGMENT < data_of(options, part).len() => {
             Step::Data(part, offset + FRAGMENT)
@@ -81,7 +82,7 @@ pub(super) fn data_of(options: &AdvertiseOptions, part: DataPart) -> &[u8] {
     }
 }
 
-fn legacy_parameters(options: &AdvertiseOptions) -> Option<HciPacket> {
+fn legacy_parameters(options: &AdvertiseOptions, own_address_type: OwnAddressType) -> Option<HciPacket> {
     let (min, max) = options.interval_units(false).ok()?;
     let (peer_address_type, peer_address) = peer(options);
     let command = LeSetAdvertisingParameters {
@@ -94,7 +95,7 @@ fn legacy_parameters(options: &AdvertiseOptions) -> Option<HciPacket> {
             AdvertiseMode::NonConnectable => 3,
             AdvertiseMode::Directed(_) => 4,
         },
-        own_address_type: options.own_address,
+        own_address_type,
         peer_address_type,
         peer_address,
         advertising_channel_map: options.channels.bits(),
@@ -103,7 +104,11 @@ fn legacy_parameters(options: &AdvertiseOptions) -> Option<HciPacket> {
     command.to_packet().ok()
 }
 
-fn extended_parameters(options: &AdvertiseOptions, handle: u8) -> Option<HciPacket> {
+fn extended_parameters(
+    options: &AdvertiseOptions,
+    own_address_type: OwnAddressType,
+    handle: u8,
+) -> Option<HciPacket> {
     let (min, max) = options.interval_units(true).ok()?;
     let (peer_address_type, peer_address) = peer(options);
     let phys = options.extended.map(|extended| (extended.primary_phy, extended.secondary_phy));
@@ -114,7 +119,7 @@ fn extended_parameters(options: &AdvertiseOptions, handle: u8) -> Option<HciPack
         primary_advertising_interval_min: U24(min),
         primary_advertising_interval_max: U24(max),
         primary_advertising_channel_map: options.channels.bits(),
-        own_address_type: options.own_address,
+        own_address_type,
         peer_address_type,
         peer_address,
         advertising_filter_policy: options.filter.to_wire(),

@@ -1,7 +1,8 @@
 //! What a caller asks of an advertising set.
 
 use crate::gap::advertising_data::AdvertisingDataBuf;
-use crate::hci::{OwnAddressType, Phy};
+use crate::gap::privacy::{OwnAddress, OwnOnAir};
+use crate::hci::Phy;
 use crate::{Address, BdAddr};
 use std::fmt;
 use std::ops::BitOr;
@@ -158,7 +159,7 @@ pub struct AdvertiseOptions {
     pub(super) interval: (Duration, Duration),
     pub(super) timeout: Option<Duration>,
     pub(super) max_events: Option<u8>,
-    pub(super) own_address: OwnAddressType,
+    pub(super) own_address: Option<OwnAddress>,
     pub(super) random_address: Option<BdAddr>,
     pub(super) tx_power: Option<i8>,
     pub(super) channels: AdvertiseChannels,
@@ -169,7 +170,7 @@ pub struct AdvertiseOptions {
 }
 
 impl Default for AdvertiseOptions {
-    /// Connectable, without data, every 100 to 150 ms, until stopped, from our random address, in legacy PDUs.
+    /// Connectable, without data, every 100 to 150 ms, until stopped, from the adapter's address, in legacy PDUs.
     fn default() -> Self {
         Self {
             mode: AdvertiseMode::default(),
@@ -178,7 +179,7 @@ impl Default for AdvertiseOptions {
             interval: (Duration::from_millis(100), Duration::from_millis(150)),
             timeout: None,
             max_events: None,
-            own_address: OwnAddressType::Random,
+            own_address: None,
             random_address: None,
             tx_power: None,
             channels: AdvertiseChannels::ALL,
@@ -233,13 +234,14 @@ impl AdvertiseOptions {
         self
     }
 
-    /// Which of our addresses to advertise.
-    pub fn own_address(mut self, own_address: OwnAddressType) -> Self {
-        self.own_address = own_address;
+    /// Which sort of address to advertise; by default the adapter's. A private one changes while it advertises, for which
+    /// the set pauses.
+    pub fn own_address(mut self, own_address: OwnAddress) -> Self {
+        self.own_address = Some(own_address);
         self
     }
 
-    /// A random address of this set alone; needs the extended commands. By default the adapter's.
+    /// A random address of this set alone, in place of one of those that the adapter has; needs the extended commands.
     pub fn random_address(mut self, random_address: BdAddr) -> Self {
         self.random_address = Some(random_address);
         self
@@ -280,6 +282,15 @@ impl AdvertiseOptions {
     pub fn notify_scan_requests(mut self, notify: bool) -> Self {
         self.notify_scan_requests = notify;
         self
+    }
+
+    /// The random address that it shows; `None` for the public one.
+    pub(super) fn shown(&self, own: &OwnOnAir) -> Option<BdAddr> {
+        match (self.own_address, self.random_address) {
+            (Some(OwnAddress::Public), _) => None,
+            (_, Some(address)) => Some(address),
+            (wish, None) => own.random(wish),
+        }
     }
 
     /// Whether anyone may ask for a scan response: a connectable set in extended PDUs has none.

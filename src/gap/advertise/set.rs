@@ -4,8 +4,9 @@ use super::check::{AdvertiseSupport, DataPart};
 use super::options::AdvertiseOptions;
 use super::outcome::{AdvertiseFailure, Ended, Outcome};
 use super::{Asked, SetStep, commands};
-use crate::Instant;
+use crate::gap::privacy::OwnOnAir;
 use crate::transports::HciPacket;
+use crate::{BdAddr, Instant};
 use std::collections::VecDeque;
 
 #[derive(Clone, Debug)]
@@ -18,6 +19,10 @@ pub(super) struct Set {
     pub(super) handle: Option<u8>,
     /// What comes next on the way to [`Step::Done`].
     pub(super) step: Step,
+    /// The random address that it has on the air, or is about to; `None` for the public one.
+    pub(super) shown: Option<BdAddr>,
+    /// What comes behind another address.
+    pub(super) resume: Option<Step>,
     pub(super) enabled: bool,
     /// A connection has come of it and the controller has not yet said that it ended.
     pub(super) taken: bool,
@@ -57,6 +62,8 @@ impl Set {
             options,
             handle: None,
             step: Step::Parameters,
+            shown: None,
+            resume: None,
             enabled: false,
             taken: false,
             started: false,
@@ -71,19 +78,41 @@ impl Set {
         self.step == Step::Parameters && self.ending.is_none()
     }
 
-    pub(super) fn command(&self, step: Step, support: &AdvertiseSupport) -> Option<(Asked, HciPacket)> {
+    pub(super) fn command(&mut self, step: Step, support: &AdvertiseSupport) -> Option<(Asked, HciPacket)> {
+        // With the legacy commands it shows what the adapter does at that moment.
+        if matches!(step, Step::Parameters | Step::RandomAddress)
+            || self.handle.is_none() && step == Step::Enable
+        {
+            self.shown = self.options.shown(&support.own);
+        }
         let packet = commands::of_step(&self.options, step, self.handle, support)?;
         Some((Asked::Set(SetStep { id: self.id, step, outdated: false, over: false }), packet))
     }
 
     pub(super) fn advance(&mut self, step: Step) {
-        let next = commands::after(&self.options, step, self.handle.is_some());
+        let next = match self.resume.take_if(|_| step == Step::RandomAddress) {
+            Some(resume) => resume,
+            None => commands::after(&self.options, step, self.handle.is_some(), self.shown.is_some()),
+        };
         self.step = if self.enabled && next == Step::Enable { Step::Done } else { next };
     }
 
-    /// Data in pieces cannot change on the air ([Vol 4] Part E, 7.8.54).
-    pub(super) fn fits_one_command(&self) -> bool {
+    /// Asks for another address if it shows one of the adapter's, and that has changed. What is over in a moment keeps
+    /// what it has: it would begin to count anew.
+    pub(super) fn follow(&mut self, own: &OwnOnAir) {
+        let brief = self.options.max_events.is_some() || self.options.mode.is_high_duty();
+        let told = self.handle.is_some() && self.step > Step::RandomAddress && self.ending.is_none();
+        if told && !brief && !self.taken && self.options.shown(own) != self.shown {
+            self.resume = Some(if self.step == Step::Done { Step::Enable } else { self.step });
+            self.step = Step::RandomAddress;
+        }
+    }
+
+    /// Data in pieces cannot change on the air ([Vol 4] Part E, 7.8.54), nor the address of what is connectable (7.8.52);
+    /// of what is not, the specification does not say when it would.
+    pub(super) fn changes_on_air(&self) -> bool {
         match self.step {
+            Step::RandomAddress => false,
             Step::Data(part, _) => commands::data_of(&self.options, part).len() <= commands::FRAGMENT,
             _ => true,
         }
@@ -98,7 +127,7 @@ impl Set {
 
     /// The controller knows nothing of it any more.
     pub(super) fn forget(&mut self) {
-        (self.handle, self.step) = (None, Step::Parameters);
+        (self.handle, self.step, self.resume) = (None, Step::Parameters, None);
         (self.enabled, self.taken) = (false, false);
     }
 }

@@ -1,15 +1,17 @@
+mod addresses;
 mod random;
 mod rules;
 
 use super::*;
 use crate::gap::advertising_data::AdvertisingDataBuilder;
-use crate::hci::{Command, OwnAddressType, Phy};
+use crate::gap::privacy::OwnOnAir;
+use crate::hci::{Command, Phy};
 use crate::{Address, BdAddr};
 use std::time::Duration;
 
 const LEGACY: AdvertiseSupport = AdvertiseSupport::LEGACY;
 const EXTENDED: AdvertiseSupport =
-    AdvertiseSupport { random_address: BdAddr([1, 2, 3, 4, 5, 0xC6]), ..AdvertiseSupport::EXTENDED };
+    AdvertiseSupport { own: OwnOnAir::fixed(BdAddr([1, 2, 3, 4, 5, 0xC6])), ..AdvertiseSupport::EXTENDED };
 const NOW: Instant = Instant::START;
 const LINK: ConnectionHandle = ConnectionHandle(0x40);
 
@@ -469,7 +471,7 @@ fn the_own_address_type_decides_whether_a_set_gets_a_random_address() {
     let commands = |options| settle(&mut advertiser(&EXTENDED, &[(1, options)]), &EXTENDED).join("\n");
     let own = AdvertiseOptions::new().random_address(BdAddr([9, 9, 9, 9, 9, 0xC9]));
     assert!(commands(own).contains("random_address=C9:09:09:09:09:09"));
-    let public = AdvertiseOptions::new().own_address(OwnAddressType::Public);
+    let public = AdvertiseOptions::new().own_address(OwnAddress::Public);
     assert!(!commands(public).contains("random_address="));
 }
 

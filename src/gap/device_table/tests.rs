@@ -104,3 +104,21 @@ fn d_a_million_distinct_addresses_stay_within_the_capacity() {
         "the last is there"
     );
 }
+
+#[test]
+fn one_device_is_one_device_whatever_private_addresses_it_shows() {
+    let mut table = DeviceTable::default();
+    let identity = Address::public(device_address(9).bd_addr);
+    for n in 1..4 {
+        table.update(NOW, &report(|r| r.identity = Some(identity), n, b"\x02\x01\x06"));
+    }
+    assert_eq!(table.len(), 1);
+    let device = table.get(identity).expect("by its identity");
+    assert_eq!(
+        (device.identity, device.address, device.reports),
+        (Some(identity), Some(device_address(3)), 3)
+    );
+    // The controller has resolved it.
+    table.update(NOW, &report(|r| (r.address, r.identity) = (Some(identity), Some(identity)), 3, b""));
+    assert_eq!(table.len(), 1);
+}

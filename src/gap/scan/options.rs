@@ -2,6 +2,7 @@
 
 use crate::Uuid;
 use crate::gap::filter::Filter;
+use crate::gap::privacy::OwnAddress;
 use std::fmt;
 use std::ops::BitOr;
 use std::time::Duration;
@@ -80,6 +81,7 @@ pub struct ScanOptions {
     pub(super) phys: ScanPhys,
     pub(super) duplicates: Duplicates,
     pub(super) filter: Filter,
+    pub(super) own_address: Option<OwnAddress>,
 }
 
 impl Default for ScanOptions {
@@ -92,6 +94,7 @@ impl Default for ScanOptions {
             phys: ScanPhys::LE_1M,
             duplicates: Duplicates::default(),
             filter: Filter::default(),
+            own_address: None,
         }
     }
 }
@@ -141,6 +144,13 @@ impl ScanOptions {
     /// Only devices that advertise this service: short for a [`Filter`] of that condition, added to the others.
     pub fn service(mut self, service: Uuid) -> Self {
         self.filter = self.filter.service(service);
+        self
+    }
+
+    /// Which sort of address to ask for scan responses from; by default the adapter's. Of several scans the most private
+    /// wish counts, and beside an advertisement with the legacy commands the advertisement's.
+    pub fn own_address(mut self, own_address: OwnAddress) -> Self {
+        self.own_address = Some(own_address);
         self
     }
 

@@ -384,3 +384,24 @@ proptest! {
         prop_assert_eq!(live(&history).1, live(&history).1);
     }
 }
+
+#[test]
+fn held_it_stops_and_then_goes_on() {
+    let mut scanner = scanner(&[(1, ScanOptions::new())]);
+    settle(&mut scanner, &LEGACY);
+    scanner.hold(true);
+    assert_eq!(settle(&mut scanner, &LEGACY), [DISABLE]);
+    scanner.subscribe(2, ScanOptions::new()).expect("valid");
+    assert_eq!(settle(&mut scanner, &LEGACY), [""; 0]);
+    scanner.hold(false);
+    assert_eq!(settle(&mut scanner, &LEGACY), [ENABLE]);
+}
+
+#[test]
+fn whoever_only_listens_asks_for_no_address() {
+    use crate::gap::privacy::OwnAddress;
+    let hidden = ScanOptions::new().own_address(OwnAddress::NonResolvable);
+    let scanner = scanner(&[(1, hidden.clone().active(false)), (2, hidden), (3, ScanOptions::new())]);
+    let asked: Vec<_> = scanner.own_addresses().collect();
+    assert_eq!(asked, [Some(OwnAddress::NonResolvable), None]);
+}

@@ -193,7 +193,7 @@ fn legacy(command: &LeSetAdvertisingParameters) -> Option<(Handle, AdvertiseOpti
     let options = AdvertiseOptions::new()
         .mode(mode)
         .interval(time(min), time(max))
-        .own_address(command.own_address_type)
+        .own_address(command.own_address_type.into())
         .channels(channels(command.advertising_channel_map))
         .filter(filter(command.advertising_filter_policy)?);
     Some((None, options))
@@ -216,7 +216,7 @@ fn extended(command: &LeSetExtendedAdvertisingParameters) -> Option<(Handle, Adv
     let mut options = AdvertiseOptions::new()
         .mode(mode)
         .interval(time(min.0), time(max.0))
-        .own_address(command.own_address_type)
+        .own_address(command.own_address_type.into())
         .channels(channels(command.primary_advertising_channel_map))
         .filter(filter(command.advertising_filter_policy)?)
         .notify_scan_requests(command.scan_request_notification_enable != 0);

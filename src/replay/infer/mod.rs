@@ -347,7 +347,7 @@ impl Guide {
     fn connect(&mut self, place: usize, peer: Option<Address>, connect: Connect) -> bool {
         let Some(address) = peer else { return false };
         let mut options = ConnectOptions::new()
-            .own_address(connect.own_address)
+            .own_address(connect.own_address.into())
             .coded(connect.coded)
             .parameters(connect.parameters)
             // When it is given up is in the capture, too.

@@ -128,7 +128,6 @@ fn numbers_out_of_range_are_refused() {
         (new().sid(16), InvalidAdvertising::Sid(16)),
         (new().tx_power(21), InvalidAdvertising::TxPower(21)),
         (new().tx_power(-128), InvalidAdvertising::TxPower(-128)),
-        (new().own_address(OwnAddressType(4)), InvalidAdvertising::OwnAddress(OwnAddressType(4))),
         (new().timeout(Duration::ZERO), InvalidAdvertising::NoTime),
         (new().max_events(0), InvalidAdvertising::NoTime),
     ];
