@@ -125,6 +125,7 @@ pub use gap::advertising_data::{AdvertisingDataBuf, AdvertisingDataBuilder, Flag
 pub use gap::connect::{ConnectOptions, ConnectionParameters};
 pub use gap::device_table::Device;
 pub use gap::filter::{Filter, Pattern};
+pub use gap::privacy::OwnAddress;
 pub use gap::report::Report;
 pub use gap::scan::{Duplicates, ScanOptions, ScanPhys};
 pub use gatt::{Characteristic, Descriptor, Service, Services};

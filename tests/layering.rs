@@ -59,6 +59,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "att",
             "gatt",
             "gap",
+            "smp",
             "sim",
             "replay",
         ],

@@ -8,7 +8,7 @@ use crate::replay;
 use baretooth::capture::Format;
 use baretooth::replay::{ReplayError, ReplayProgress, ReplayTransport};
 use baretooth::transports::{AdapterSpec, OpenOptions};
-use baretooth::{Adapter, AdapterBuilder, Error, ErrorKind, Recovery};
+use baretooth::{Adapter, AdapterBuilder, Error, ErrorKind, OwnAddress, Recovery};
 use std::future::pending;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -44,6 +44,10 @@ pub struct Global {
     /// Makes the session deterministic: whoever knows N knows its keys
     #[arg(long, global = true, help_heading = HEADING, value_name = "N")]
     pub seed: Option<u64>,
+    /// Which address of ours to show: public, static (the default), resolvable, which peers we bonded with see through, or
+    /// private, which nobody does; the last two are others every 15 minutes
+    #[arg(long, global = true, help_heading = HEADING, value_name = "SORT", value_parser = own_address)]
+    pub own_address: Option<OwnAddress>,
     /// Why the capture ended before the session, if it did.
     #[arg(skip)]
     pub capture_error: Arc<OnceLock<Error>>,
@@ -163,6 +167,9 @@ impl Global {
         if let Some(recovery) = self.recovery {
             builder = builder.recovery(recovery);
         }
+        if let Some(own_address) = self.own_address {
+            builder = builder.own_address(own_address);
+        }
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);
         }
@@ -225,6 +232,16 @@ fn recovery(text: &str) -> Result<Recovery, &'static str> {
         "reopen" => Ok(Recovery::Reopen),
         "reset-port" => Ok(Recovery::ResetPort),
         _ => Err("it is off, reset, reopen or reset-port"),
+    }
+}
+
+fn own_address(text: &str) -> Result<OwnAddress, &'static str> {
+    match text {
+        "public" => Ok(OwnAddress::Public),
+        "static" => Ok(OwnAddress::RandomStatic),
+        "resolvable" => Ok(OwnAddress::Resolvable),
+        "private" => Ok(OwnAddress::NonResolvable),
+        _ => Err("it is public, static, resolvable or private"),
     }
 }
 

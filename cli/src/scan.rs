@@ -177,8 +177,12 @@ fn print_one(args: &Args, report: &Report, output: &mut Output) -> io::Result<()
         _ => "broadcast",
     };
     let extended = if report.legacy { "" } else { "extended: " };
+    let known = report.identity.map(|identity| format!("of {identity}: ")).unwrap_or_default();
     let data = report.data.view();
-    output.line(format_args!("{address:<24} {rssi:>4} dBm  {sort:<11}  {extended}{}", described(data)))?;
+    output.line(format_args!(
+        "{address:<24} {rssi:>4} dBm  {sort:<11}  {known}{extended}{}",
+        described(data)
+    ))?;
     if args.raw && !data.as_bytes().is_empty() {
         output.line(format_args!("{:>24} {}", "", hex(data.as_bytes())))?;
     }
@@ -200,6 +204,9 @@ struct JsonReport {
     r#type: &'static str,
     address: Option<String>,
     address_type: String,
+    /// Who is behind a private address, where the keys are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<String>,
     rssi: Option<i8>,
     tx_power: Option<i8>,
     connectable: bool,
@@ -237,6 +244,7 @@ impl JsonReport {
             address_type: report
                 .address
                 .map_or_else(|| "anonymous".to_owned(), |address| address.kind.to_string()),
+            identity: report.identity.map(|identity| identity.to_string()),
             rssi: report.rssi,
             tx_power: report.tx_power.or(data.tx_power()),
             connectable: report.connectable,

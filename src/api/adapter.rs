@@ -6,9 +6,11 @@ use super::{Error, Peer};
 use crate::capture::{Format, UnknownFormat};
 use crate::driver::{self, Destination, Failure, Message, NoSource, Session, Shared, Source, Tap, Tickets};
 use crate::gap::connect::ConnectOptions;
+use crate::gap::privacy::OwnAddress;
 use crate::hci::{ControllerInfo, Opcode};
 use crate::host::{Eatt, Host, HostConfig, Output, ParameterPolicy, Recovery, Request};
 use crate::replay::ReplayTransport;
+use crate::smp::Key;
 use crate::transports::{AdapterSpec, OpenOptions, Transport, TransportError};
 use crate::{Address, BdAddr, Instant};
 use bytes::Bytes;
@@ -51,6 +53,10 @@ pub struct AdapterBuilder {
     recovery: Option<Recovery>,
     name: Option<String>,
     eatt: Eatt,
+    own_address: OwnAddress,
+    rotation: Option<Duration>,
+    irk: Option<Key>,
+    peer_irks: Vec<(Address, Key)>,
 }
 
 impl Adapter {
@@ -219,6 +225,42 @@ impl AdapterBuilder {
         self
     }
 
+    /// Which sort of address to show to scan, connect and advertise, where the options of these ask for none;
+    /// [`OwnAddress::RandomStatic`] by default. Private addresses are others every 15 minutes.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), baretooth::Error> {
+    /// use baretooth::{Adapter, OwnAddress};
+    /// let adapter = Adapter::builder().own_address(OwnAddress::Resolvable).open("sim").await?;
+    /// # adapter.close().await;
+    /// # Ok(()) }
+    /// ```
+    pub fn own_address(mut self, own_address: OwnAddress) -> Self {
+        self.own_address = own_address;
+        self
+    }
+
+    /// How long a private address of ours is shown; 15 minutes by default.
+    pub fn rotation(mut self, rotation: Duration) -> Self {
+        self.rotation = Some(rotation);
+        self
+    }
+
+    /// Our identity resolving key, in place of the one that follows from the seed: who has it knows us behind
+    /// [`OwnAddress::Resolvable`].
+    pub fn irk(mut self, irk: Key) -> Self {
+        self.irk = Some(irk);
+        self
+    }
+
+    /// The identity resolving key of somebody with whom there is no bond: whatever private address it shows, it is found
+    /// and connected to by this identity.
+    pub fn peer_irk(mut self, identity: Address, irk: Key) -> Self {
+        self.peer_irks.push((identity, irk));
+        self
+    }
+
     /// Longest ATT PDU to offer, 23 to 517 (the default).
     pub fn mtu(mut self, mtu: u16) -> Self {
         self.mtu = Some(mtu);
@@ -368,9 +410,19 @@ impl AdapterBuilder {
             .legacy_only(self.legacy_only)
             .parameter_policy(self.parameter_policy)
             .eatt(self.eatt)
+            .own_address(self.own_address)
             .recovery(self.recovery.unwrap_or(Recovery::Reopen).min(source.limit()));
         if let Some(mtu) = self.mtu {
             config = config.mtu(mtu);
+        }
+        if let Some(rotation) = self.rotation {
+            config = config.rotation(rotation);
+        }
+        if let Some(irk) = self.irk.take() {
+            config = config.irk(irk);
+        }
+        for (identity, irk) in std::mem::take(&mut self.peer_irks) {
+            config = config.peer_irk(identity, irk);
         }
         if let Some(name) = &self.name {
             config = config.name(name);

@@ -50,7 +50,8 @@ fn lines(devices: &[&Device], width: usize, height: usize) -> Vec<String> {
 }
 
 fn row(device: &Device) -> String {
-    let address = device.address.map_or_else(|| "anonymous".to_owned(), |address| address.to_string());
+    let address = device.identity.or(device.address);
+    let address = address.map_or_else(|| "anonymous".to_owned(), |address| address.to_string());
     let rssi = device.rssi.map_or_else(|| "?".to_owned(), |rssi| format!("{rssi} dBm"));
     let data = device.data();
     // Whatever the device calls itself must not move the cursor.
