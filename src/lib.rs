@@ -67,7 +67,7 @@
 //! Without it the crate is the layers from [`host`] downwards, which neither wait nor read a clock: packets, times and
 //! requests go in, packets, events and deadlines come out.
 //!
-//! `toml`, off by default, is the module `peripheral`.
+//! `json`, on by default, keeps bonds in files and reads those of Bumble. `toml`, off by default, is the module `peripheral`.
 //!
 //! # Dropped futures
 //!

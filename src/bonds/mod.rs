@@ -1,19 +1,34 @@
 //! Where bonds are kept between two runs of a program.
 //!
 //! A [`BondStore`] keeps, for each adapter, who it is to its peers and the bonds that it has made. [`MemoryStore`] does so
-//! for the life of the program, for tests above all.
+//! for the life of the program, for tests above all. With the feature `json` there are `JsonStore`, files that nobody else
+//! can read, and `json`, the text in them, for who keeps it elsewhere.
 //!
-//! Bonds of other stacks are read and written as text: [`bluez`] the files of BlueZ. So a device that was paired by one of
-//! them need not be paired again. Whatever is read never makes the reader panic or take more memory than a few times
-//! the text, and no error repeats any of it, for it may be a key.
+//! Bonds of other stacks are read and written as text: [`bluez`] the files of BlueZ, and with the feature `json` `bumble` the
+//! key stores of Bumble. So a device that was paired by one of them need not be paired again.
+//!
+//! Whatever is read never makes the reader panic or take more memory than a few times the text, and no error repeats any
+//! of it, for it may be a key.
 
 pub mod bluez;
+#[cfg(feature = "json")]
+pub mod bumble;
 mod error;
+#[cfg(feature = "json")]
+mod fields;
+#[cfg(feature = "json")]
+pub mod json;
+#[cfg(feature = "json")]
+mod json_store;
 mod memory;
+#[cfg(feature = "json")]
+mod private;
 #[cfg(test)]
 mod testing;
 
 pub use error::{ImportError, StoreError};
+#[cfg(feature = "json")]
+pub use json_store::JsonStore;
 pub use memory::MemoryStore;
 
 use crate::Address;
