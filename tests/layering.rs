@@ -46,7 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Never the host nor a procedure of it: a fault that both sides share would cancel out. The functions of `crypto`
     // are judged by the specification's sample data.
     ("sim", &["hci", "l2cap", "att", "crypto", "smp::pdu", "smp::SmpPdu", "gap::advertising_data"]),
-    ("driver", &["host", "capture", "hci", "l2cap::credit", "att", "gatt", "gap"]),
+    ("driver", &["host", "bonds", "capture", "hci", "l2cap::credit", "att", "gatt", "smp", "gap"]),
     (
         "api",
         &[
@@ -58,6 +58,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "l2cap::credit",
             "att",
             "gatt",
+            "smp",
             "gap",
             "smp",
             "sim",

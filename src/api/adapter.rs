@@ -3,12 +3,15 @@
 use super::opening::{ByName, open};
 use super::recoveries::Recoveries;
 use super::{Error, Peer};
+use crate::bonds::BondStore;
 use crate::capture::{Format, UnknownFormat};
-use crate::driver::{self, Destination, Failure, Message, NoSource, Session, Shared, Source, Tap, Tickets};
+use crate::driver::{
+    self, Destination, Failure, Keeper, Message, NoSource, Session, Shared, Source, Tap, Tickets,
+};
 use crate::gap::connect::ConnectOptions;
 use crate::gap::privacy::OwnAddress;
 use crate::hci::{ControllerInfo, Opcode};
-use crate::host::{Eatt, Host, HostConfig, Output, ParameterPolicy, Recovery, Request};
+use crate::host::{Eatt, Host, HostConfig, Output, ParameterPolicy, Recovery, Request, SecurityOptions};
 use crate::replay::ReplayTransport;
 use crate::smp::Key;
 use crate::transports::{AdapterSpec, OpenOptions, Transport, TransportError};
@@ -57,6 +60,8 @@ pub struct AdapterBuilder {
     rotation: Option<Duration>,
     irk: Option<Key>,
     peer_irks: Vec<(Address, Key)>,
+    security: SecurityOptions,
+    keeper: Option<Keeper>,
 }
 
 impl Adapter {
@@ -281,6 +286,31 @@ impl AdapterBuilder {
         self
     }
 
+    /// Where bonds are kept: they are loaded before the adapter is there to be used, and written as they come, go and
+    /// change. Without a store they are forgotten with the adapter.
+    ///
+    /// With the first bond our address and our Identity Resolving Key are kept as well, so that peers know us again; from
+    /// then on the adapter has them in every session, whatever its [`seed`](Self::seed) is. They belong to the
+    /// controller, by its public address.
+    ///
+    /// ```no_run
+    /// # async fn program() -> Result<(), baretooth::Error> {
+    /// use baretooth::{Adapter, bonds::JsonStore};
+    /// let adapter = Adapter::builder().store(JsonStore::new("bonds")).open("hci0").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn store(mut self, store: impl BondStore + 'static) -> Self {
+        self.keeper = Some(Keeper::new(Box::new(store)));
+        self
+    }
+
+    /// What is done about security by itself: when a peer wants to pair, when an operation is refused for want of
+    /// encryption, and what every link has to have.
+    pub fn security(mut self, options: SecurityOptions) -> Self {
+        self.security = options;
+        self
+    }
+
     /// Keeps away from the extended commands even where the controller has them.
     pub fn legacy_only(mut self, legacy_only: bool) -> Self {
         self.legacy_only = legacy_only;
@@ -411,6 +441,7 @@ impl AdapterBuilder {
             .parameter_policy(self.parameter_policy)
             .eatt(self.eatt)
             .own_address(self.own_address)
+            .security(self.security.clone())
             .recovery(self.recovery.unwrap_or(Recovery::Reopen).min(source.limit()));
         if let Some(mtu) = self.mtu {
             config = config.mtu(mtu);
@@ -440,7 +471,7 @@ impl AdapterBuilder {
         let session = Session { started, ended, links, advertising: advertising.clone(), recoveries };
         // The one place where the library starts a task.
         #[allow(clippy::disallowed_methods)]
-        tokio::spawn(driver::run(transport, source, host, tap, inbox, session));
+        tokio::spawn(driver::run(transport, source, host, tap, self.keeper.take(), inbox, session));
         let controller = ready.await.unwrap_or(Err(Failure::Closed));
         let controller = controller.map_err(|failure| Error::of_opening(&description, failure))?;
         let shared = Shared {
@@ -449,6 +480,7 @@ impl AdapterBuilder {
             controller,
             description,
             eatt: self.eatt,
+            security: self.security,
             ended: end,
             links: up,
             advertising,

@@ -103,6 +103,7 @@ impl Peer {
     }
 
     async fn open(&self, request: ChannelRequest) -> Result<Vec<Result<ChannelEnd, OpenFailure>>, Failure> {
+        self.reach_level().await?;
         let (reply, opened) = oneshot::channel();
         let (shared, connection) = (self.shared(), self.state().connection);
         let ticket = shared.ticket();

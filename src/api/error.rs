@@ -1,6 +1,7 @@
 //! The one error of the public API, by who must act on it.
 
 use crate::att::AttError;
+use crate::bonds::StoreError;
 use crate::capture::UnknownFormat;
 use crate::driver::{CaptureError, Failure};
 use crate::gap::advertise::InvalidAdvertising;
@@ -8,6 +9,7 @@ use crate::gatt::{GattError, LookupError};
 use crate::hci::{ErrorCode, FirmwareHint, Opcode};
 use crate::host::{ChannelError, OpError};
 use crate::l2cap::credit::{OpenFailure, SendError};
+use crate::smp::PairingError;
 use crate::transports::{AdapterSpec, SpecError, TransportError, UsbSelector};
 use std::io;
 use std::sync::Arc;
@@ -73,6 +75,31 @@ pub enum Error {
         operation: String,
         /// What is wrong.
         source: ChannelError,
+    },
+    /// A pairing came to nothing.
+    #[error("{operation} failed: {source}")]
+    Pairing {
+        /// What was being done, and with whom.
+        operation: String,
+        /// The reason, who gave it, and what can be done.
+        source: PairingError,
+    },
+    /// The link has not the security that it is to have: it could not be encrypted with the bond, and is ended; or what
+    /// there is, or would be, is too weak. Nothing was sent for want of it in the clear.
+    #[error("{operation} failed: {source}")]
+    Security {
+        /// What was being done.
+        operation: String,
+        /// What is wrong, and what can be done.
+        source: OpError,
+    },
+    /// It is done, and the store of bonds does not have it.
+    #[error("{operation} is done, and not kept: {source}")]
+    Store {
+        /// What was being done.
+        operation: String,
+        /// The file, and what is wrong with it.
+        source: Arc<StoreError>,
     },
     /// Something is not there, or is there more than once.
     #[error("{what}")]
@@ -140,6 +167,12 @@ pub enum ErrorKind {
     Gatt,
     /// `channel`
     Channel,
+    /// `smp`
+    Smp,
+    /// `security`
+    Security,
+    /// `store`
+    Store,
     /// `not_found`
     NotFound,
     /// `ambiguous`
@@ -162,6 +195,9 @@ impl ErrorKind {
             Self::Att => "att",
             Self::Gatt => "gatt",
             Self::Channel => "channel",
+            Self::Smp => "smp",
+            Self::Security => "security",
+            Self::Store => "store",
             Self::NotFound => "not_found",
             Self::Ambiguous => "ambiguous",
             Self::Timeout => "timeout",
@@ -181,6 +217,9 @@ impl Error {
             Self::Att { .. } => ErrorKind::Att,
             Self::Gatt { .. } => ErrorKind::Gatt,
             Self::Channel { .. } => ErrorKind::Channel,
+            Self::Pairing { .. } => ErrorKind::Smp,
+            Self::Security { .. } => ErrorKind::Security,
+            Self::Store { .. } => ErrorKind::Store,
             Self::NotFound { handles, .. } if handles.len() > 1 => ErrorKind::Ambiguous,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Timeout { .. } => ErrorKind::Timeout,
@@ -189,12 +228,14 @@ impl Error {
         }
     }
 
-    /// The code of the protocol that refused: ATT's, a status or a reason of HCI, a result of L2CAP.
+    /// The code of the protocol that refused: ATT's, a status or a reason of HCI, a reason of SMP, a result of L2CAP.
     pub fn code(&self) -> Option<u8> {
         match self {
             Self::Att { code, .. } => Some(code.0),
             Self::Controller { status, .. } => status.map(|status| status.0),
             Self::Disconnected { reason, .. } => Some(reason.0),
+            Self::Pairing { source, .. } => Some(source.reason.0),
+            Self::Security { source: OpError::Encryption { status }, .. } => Some(status.0),
             Self::Channel { source: ChannelError::Refused(failure), .. } => result(failure),
             _ => None,
         }
@@ -218,6 +259,9 @@ impl Error {
             | Self::Att { operation, .. }
             | Self::Gatt { operation, .. }
             | Self::Channel { operation, .. }
+            | Self::Pairing { operation, .. }
+            | Self::Security { operation, .. }
+            | Self::Store { operation, .. }
             | Self::Timeout { operation, .. }
             | Self::Invalid { operation, .. }
             | Self::Advertising { operation, .. }
@@ -231,6 +275,7 @@ impl Error {
         match failure {
             Failure::Transport(source) => Self::Transport { operation, source },
             Failure::Closed => Self::Closed { operation },
+            Failure::Store(source) => Self::Store { operation, source },
             Failure::Op(error) => Self::of_op(operation, error),
         }
     }
@@ -238,6 +283,21 @@ impl Error {
     fn of_op(operation: String, error: OpError) -> Self {
         match error {
             OpError::Disconnected { reason } => Self::Disconnected { operation, reason },
+            OpError::Pairing(source) => Self::Pairing { operation, source },
+            source @ (OpError::Encryption { .. }
+            | OpError::WeakBond { .. }
+            | OpError::PairingTooSoon { .. }
+            | OpError::IdentityTaken { .. }
+            | OpError::WeakerThanBond { .. }
+            | OpError::InsufficientSecurity) => Self::Security { operation, source },
+            OpError::CentralSilent { after } => Self::Timeout {
+                operation,
+                cause: "the central did not act on our request for security",
+                after,
+            },
+            OpError::NotBonded { .. } => {
+                Self::NotFound { what: format!("{operation} failed: {error}"), handles: Vec::new() }
+            }
             OpError::NotConnected => {
                 Self::Disconnected { operation, reason: ErrorCode::UnknownConnectionIdentifier }
             }

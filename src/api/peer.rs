@@ -14,6 +14,7 @@ use crate::gatt::procedure::{
 use crate::gatt::{CLIENT_CHARACTERISTIC_CONFIGURATION, Characteristic, GattError, Services};
 use crate::hci::{ErrorCode, Role};
 use crate::host::{ConnectionId, LinkTiming, OpError, Output, Request};
+use crate::smp::SecurityLevel;
 use crate::{Address, Uuid};
 use bytes::Bytes;
 use std::sync::atomic::Ordering;
@@ -35,6 +36,8 @@ use std::sync::{Arc, Weak};
 #[derive(Clone, Debug)]
 pub struct Peer {
     link: Arc<Link>,
+    /// What operations by this handle need.
+    pub(super) level: SecurityLevel,
 }
 
 #[derive(Debug)]
@@ -74,13 +77,17 @@ impl Drop for Link {
 
 impl Peer {
     pub(super) fn new(shared: Arc<Shared>, state: Arc<LinkState>, options: ConnectOptions) -> Self {
-        Self { link: Link::new(shared, state, options, Arc::default()) }
+        Self::by(Link::new(shared, state, options, Arc::default()))
     }
 
     /// A peer of whose link somebody else has care: it ends whether this is there or not.
     pub(super) fn lent(shared: Arc<Shared>, state: Arc<LinkState>) -> Self {
         let (options, newest) = (ConnectOptions::new(), Arc::default());
-        Self { link: Arc::new(Link { shared, state, options, newest, lent: true }) }
+        Self::by(Arc::new(Link { shared, state, options, newest, lent: true }))
+    }
+
+    fn by(link: Arc<Link>) -> Self {
+        Self { link, level: SecurityLevel::None }
     }
 
     /// The same peer by the link that follows this one, which is down; it is made unless somebody has.
@@ -88,14 +95,13 @@ impl Peer {
         let Link { shared, state, options, newest, .. } = &*self.link;
         let mut newest = newest.lock().await;
         if let Some(link) = newest.upgrade().filter(|link| link.state.down.borrow().is_none()) {
-            return Ok(Self { link });
+            return Ok(Self { link, level: self.level });
         }
-        let adapter = Adapter { shared: shared.clone() };
-        let state = adapter.link_to(state.peer, options).await?;
+        let state = self.adapter().link_to(state.peer, options).await?;
         let (shared, options) = (shared.clone(), options.clone());
         let link = Link::new(shared, state, options, self.link.newest.clone());
         *newest = Arc::downgrade(&link);
-        Ok(Self { link })
+        Ok(Self { link, level: self.level })
     }
 
     /// Whether the link went down because the controller failed, that is being mended, and the link is ours to make.
@@ -323,12 +329,12 @@ impl Peer {
             handle: attribute.handle(),
             value: value.into(),
         };
-        match self.link.shared.submit(request).await {
-            Ok(_) => Ok(()),
-            Err(failure) => {
-                Err(self.error(format!("write without response of {}", attribute.describe()), failure))
-            }
-        }
+        let written = async {
+            self.reach_level().await?;
+            self.link.shared.submit(request).await
+        };
+        let operation = || format!("write without response of {}", attribute.describe());
+        written.await.map(drop).map_err(|failure| self.error(operation(), failure))
     }
 
     /// Subscribes to a characteristic, by notifications if it offers them, else by indications.
@@ -382,6 +388,7 @@ impl Peer {
     }
 
     async fn gatt(&self, procedure: Running) -> Result<Outcome, Failure> {
+        self.reach_level().await?;
         let request = Request::Gatt { connection: self.link.state.connection, procedure };
         match self.link.shared.submit(request).await? {
             Output::Gatt(outcome) => Ok(outcome),
@@ -396,6 +403,11 @@ impl Peer {
             (Failure::Op(OpError::NotConnected), Some(reason)) => Error::Disconnected { operation, reason },
             (failure, _) => Error::of(operation, failure),
         }
+    }
+
+    /// The adapter that has the link.
+    pub fn adapter(&self) -> Adapter {
+        Adapter { shared: self.link.shared.clone() }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {

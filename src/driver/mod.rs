@@ -3,7 +3,9 @@
 
 mod advertising;
 mod channels;
+mod keeper;
 mod routes;
+mod security;
 mod source;
 mod tap;
 mod task;
@@ -11,18 +13,23 @@ mod timer;
 
 pub(crate) use advertising::{AdvertisingReader, Ended as AdvertisingEnded};
 pub(crate) use channels::{AcceptedChannel, ChannelEnd, ChannelMessage, ChannelState};
+pub(crate) use keeper::Keeper;
 pub(crate) use routes::{Delivery, Received, ScanReader};
+pub(crate) use security::{Asked, PairingEnd, Reply, SecurityMessage, agent_queue, prompt_queue};
 pub(crate) use source::NoSource;
 pub use source::Source;
 pub(crate) use tap::{CaptureError, Destination, Tap};
 pub(crate) use task::{FromClient, Inbox, Session, ValueAt, What, run};
 
 use crate::Address;
+use crate::bonds::StoreError;
 use crate::gap::advertise::AdvertiseOptions;
 use crate::gap::advertising_data::AdvertisingDataBuf;
 use crate::gap::scan::ScanOptions;
 use crate::hci::{ControllerInfo, ErrorCode, Role};
-use crate::host::{ConnectionId, ConnectionInfo, Eatt, Fault, OpError, Output, Request, Rung};
+use crate::host::{
+    ConnectionId, ConnectionInfo, Eatt, Fault, LinkSecurity, OpError, Output, Request, Rung, SecurityOptions,
+};
 use crate::transports::TransportError;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -76,6 +83,8 @@ pub(crate) enum Message {
     Value { at: ValueAt, reply: oneshot::Sender<Option<(u16, Bytes)>> },
     /// Something about credit-based channels.
     Channel(ChannelMessage),
+    /// Something about pairings and bonds.
+    Security(SecurityMessage),
     /// The last handle of a link that we made is gone: end it.
     Release(ConnectionId),
     /// End links and scans, close the capture and the transport, and answer.
@@ -89,6 +98,8 @@ pub(crate) enum Failure {
     Op(OpError),
     /// The way to the controller is gone.
     Transport(TransportError),
+    /// It is done, and the store of bonds does not have it.
+    Store(Arc<StoreError>),
     /// The adapter was closed.
     Closed,
 }
@@ -118,6 +129,8 @@ pub(crate) struct Shared {
     pub(crate) description: String,
     /// Whether there are enhanced ATT bearers.
     pub(crate) eatt: Eatt,
+    /// What is done about security when there is no agent.
+    pub(crate) security: SecurityOptions,
     /// Why the task ended, once it has.
     pub(crate) ended: watch::Receiver<Option<Failure>>,
     /// Links that are up.
@@ -138,6 +151,8 @@ pub(crate) struct LinkState {
     /// Somebody has it from the stream of accepted links.
     taken: AtomicBool,
     pub(crate) info: Mutex<ConnectionInfo>,
+    /// What it has of security, for those who follow it; the same is in `info`.
+    pub(crate) security: watch::Sender<LinkSecurity>,
     /// What the peer's client has configured, by handle of the value: bit 0 notifications, bit 1 indications.
     configurations: Mutex<BTreeMap<u16, u16>>,
     /// Handles of the API that share it: with the last one the link goes.
@@ -158,6 +173,7 @@ impl LinkState {
             taken: AtomicBool::new(false),
             down: watch::Sender::new(None),
             cause: OnceLock::new(),
+            security: watch::Sender::new(info.security),
             configurations: Mutex::default(),
             info: Mutex::new(info),
         }
@@ -178,6 +194,11 @@ impl LinkState {
     /// Reads or changes what is known; nothing here can panic while it holds the lock.
     pub(crate) fn with_info<T>(&self, act: impl FnOnce(&mut ConnectionInfo) -> T) -> T {
         act(&mut self.info.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    fn set_security(&self, security: LinkSecurity) {
+        self.with_info(|info| info.security = security);
+        self.security.send_replace(security);
     }
 
     /// What the peer's client has configured for a value.

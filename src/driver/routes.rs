@@ -1,7 +1,9 @@
 //! Who waits for what: requests by number, values by attribute, reports by scan.
 
 use super::channels::OpenReply;
+use super::security::Reply;
 use super::{AdvertisingReader, Failure, Ticket};
+use crate::Address;
 use crate::host::{ConnectionId, OpId, Output, Sighting};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -175,6 +177,8 @@ pub(super) enum Waiter {
     Reply(oneshot::Sender<Result<Output, Failure>>),
     /// The reader of a scan.
     Scan(ScanReader),
+    /// Who waits for a bond to be kept or forgotten, in the store too; of a pairing only its result says with whom.
+    Kept { reply: Reply, peer: Option<Address> },
     /// Who is to get the channels of an SPSM.
     Listener(oneshot::Sender<Result<Output, Failure>>),
     /// Who asked for channels.
@@ -253,7 +257,9 @@ impl Requests {
         self.by_ticket.clear();
         for (_, (_, waiter)) in std::mem::take(&mut self.by_op) {
             match waiter {
-                Waiter::Reply(reply) | Waiter::Listener(reply) => drop(reply.send(Err(failure.clone()))),
+                Waiter::Reply(reply) | Waiter::Listener(reply) | Waiter::Kept { reply, .. } => {
+                    drop(reply.send(Err(failure.clone())))
+                }
                 Waiter::Scan(reader) => reader.fail(failure.clone()),
                 Waiter::Channels { reply, .. } => drop(reply.send(Err(failure.clone()))),
                 Waiter::Advertise(reader) => reader.end(Err(failure.clone())),

@@ -7,12 +7,15 @@
 
 mod bring;
 mod channels;
+mod security;
 mod serving;
 
 pub(crate) use serving::{FromClient, Inbox, ValueAt, What};
 
 use super::channels::Channels;
+use super::keeper::Keeper;
 use super::routes::{Readers, Requests, Waiter};
+use super::security::Pairings;
 use super::timer::Timer;
 use super::{Failure, LinkState, Message, RecoveryEvent, Source, Tap, Ticket};
 use crate::Instant;
@@ -22,7 +25,7 @@ use crate::hci::{ControllerInfo, ErrorCode};
 use crate::host::{ConnectionId, Host, OpError, Output, Request, Rung, ServerRequest};
 use crate::transports::{HciPacket, SendQueue, Transport, TransportError, TransportRx, TransportTx};
 use std::collections::BTreeMap;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -61,6 +64,7 @@ pub(crate) async fn run<S: Source>(
     mut source: S,
     host: Host,
     tap: Option<Tap>,
+    keeper: Option<Keeper>,
     messages: mpsc::UnboundedReceiver<Message>,
     Session { started, ended, links, advertising, recoveries }: Session,
 ) {
@@ -71,6 +75,8 @@ pub(crate) async fn run<S: Source>(
         requests: Requests::default(),
         readers: Readers::default(),
         channels: Channels::default(),
+        pairings: Pairings::default(),
+        keeper,
         states: BTreeMap::new(),
         made: BTreeMap::new(),
         links,
@@ -97,6 +103,10 @@ pub(crate) async fn run<S: Source>(
             },
         }
     };
+    // Whoever waits for the end finds everything written, and may open the store again.
+    if let Some(keeper) = &mut task.keeper {
+        keeper.finish().await;
+    }
     ended.send_replace(Some(failure.clone()));
     task.end(&failure);
 }
@@ -108,6 +118,9 @@ struct Task {
     requests: Requests,
     readers: Readers,
     channels: Channels,
+    pairings: Pairings,
+    /// What bonds are written with, if they are.
+    keeper: Option<Keeper>,
     states: BTreeMap<ConnectionId, Arc<LinkState>>,
     /// Links by the request that made them: it may be given up as long as nobody has looked at its result.
     made: BTreeMap<Ticket, ConnectionId>,
@@ -203,6 +216,7 @@ impl Task {
                         return Some(Failure::Transport(error));
                     }
                 }
+                () = keep(&mut self.keeper) => {}
                 packet = rx.recv() => match packet {
                     Ok(packet) => self.take_packets(packet, rx),
                     Err(error) => return Some(Failure::Transport(error)),
@@ -236,6 +250,7 @@ impl Task {
                     biased;
                     () = timer.wait(), if deadline.is_some() => self.host.handle_timeout(self.now()),
                     message = next(messages), if messages.is_some() => self.hear(message, messages),
+                    () = keep(&mut self.keeper) => {}
                     opened = &mut opening => break opened,
                 }
             };
@@ -382,6 +397,7 @@ impl Task {
                 }
             }
             Message::Channel(message) => self.take_channel_message(message),
+            Message::Security(message) => self.take_security_message(message),
             Message::Release(connection) => {
                 let reason = ErrorCode::RemoteUserTerminatedConnection;
                 self.host.submit(now, Request::Disconnect { connection, reason });
@@ -414,6 +430,7 @@ impl Task {
             self.on_disconnected(connection, ErrorCode::ConnectionTerminatedByLocalHost, cause);
         }
         self.channels.end();
+        self.pairings.end();
         if let Some(tap) = &mut self.tap {
             tap.flush();
         }
@@ -451,6 +468,14 @@ fn too_late() -> TransportError {
         object: "the adapter again".into(),
         hint: "",
         source: Arc::new(std::io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// Goes on with what the store has to write.
+async fn keep(keeper: &mut Option<Keeper>) {
+    match keeper {
+        Some(keeper) => keeper.step().await,
+        None => pending().await,
     }
 }
 

@@ -9,6 +9,7 @@ mod connect;
 mod line;
 mod lost;
 mod notify;
+mod pairing;
 mod port;
 mod recovery;
 mod replay;

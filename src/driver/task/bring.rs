@@ -55,8 +55,11 @@ impl Task {
                     }
                 }
                 Event::Ready(controller) => {
-                    if let Some(started) = self.started.take() {
-                        let _ = started.send(Ok(*controller));
+                    if self.started.is_some() {
+                        let controller = self.load_bonds(*controller).await?;
+                        if let Some(started) = self.started.take() {
+                            let _ = started.send(Ok(controller));
+                        }
                     }
                     if self.fault.take().is_some() {
                         let _ = self.recoveries.send(RecoveryEvent::Recovered);
@@ -71,7 +74,8 @@ impl Task {
                 Event::Failed(error) => return Err(self.failure(error)),
                 Event::Server(event) => self.bring_from_client(event).await,
                 Event::Channel(event) => self.bring_channel_event(event),
-                Event::Phy { .. } | Event::Security(_) | Event::Unknown(_) => {}
+                Event::Security(event) => self.on_security_event(event),
+                Event::Phy { .. } | Event::Unknown(_) => {}
             }
         }
         Ok(answered)
@@ -97,6 +101,13 @@ impl Task {
             }
             Some((ticket, Waiter::Channels { connection, reply })) => {
                 self.on_channels_opened(connection, ticket, reply, result);
+            }
+            Some((_, Waiter::Kept { reply, peer })) => {
+                self.pairings.end_of(op);
+                match result {
+                    Ok(output) => self.when_kept(peer, reply, output),
+                    Err(error) => drop(reply.send(Err(self.failure(error)))),
+                }
             }
             Some((_, Waiter::Advertise(reader))) => {
                 reader.end(result.map_err(|error| self.failure(error)));
@@ -157,6 +168,9 @@ impl Task {
             state.down.send_replace(Some(reason));
         }
         self.readers.remove_link(connection);
+        if let Some(result) = self.pairings.take_agents(connection) {
+            let _ = result.send(Err(Failure::Op(OpError::Disconnected { reason })));
+        }
         self.made.retain(|_, made| *made != connection);
         self.publish();
     }

@@ -1,0 +1,117 @@
+//! What a link has of security, and how it gets more.
+
+use super::{Error, Peer};
+use crate::Address;
+use crate::driver::Failure;
+use crate::host::{LinkSecurity, Output, SecurityRequest};
+use crate::smp::SecurityLevel;
+use tokio::sync::watch;
+
+/// What a link has of security, as a stream of its changes. One that is not read sees the newest alone.
+#[derive(Debug)]
+pub struct SecurityChanges {
+    security: watch::Receiver<LinkSecurity>,
+    down: watch::Receiver<Option<crate::ErrorCode>>,
+}
+
+impl Peer {
+    /// What the link has of security now. Of a link that is down, what it had.
+    pub fn security(&self) -> LinkSecurity {
+        *self.state().security.borrow()
+    }
+
+    /// The changes of [`security`](Self::security) from now on.
+    pub fn security_changes(&self) -> SecurityChanges {
+        let state = self.state();
+        SecurityChanges { security: state.security.subscribe(), down: state.down.subscribe() }
+    }
+
+    /// Who the peer is, whatever address it connects by: known from its bond, and after a pairing in which it said so.
+    pub fn identity(&self) -> Option<Address> {
+        self.state().with_info(|info| info.identity)
+    }
+
+    /// Whether there is a bond with the peer.
+    pub fn is_bonded(&self) -> bool {
+        self.security().bonded
+    }
+
+    /// Encrypts the link with the bond that there is; as a peripheral, asks the central to. A link that we make to a
+    /// bonded peer is encrypted before [`Adapter::connect`](crate::Adapter::connect) returns it.
+    ///
+    /// # Errors
+    /// [`Error::Security`] when the peer has lost its key, or has another: the link is ended then, and nothing was sent
+    /// in the clear. [`Error::NotFound`] without a bond.
+    ///
+    /// # Cancel safety
+    /// The link may be encrypted all the same.
+    pub async fn encrypt(&self) -> Result<LinkSecurity, Error> {
+        let request = SecurityRequest::Encrypt { connection: self.connection() };
+        self.secure("encryption", request).await
+    }
+
+    /// Lets the link have this level of security at least: by the bond if that is enough, else by a pairing as
+    /// [`AdapterBuilder::security`](crate::AdapterBuilder::security) says, whose prompts the [agent](crate::Agent) has.
+    /// A link that has it already is left alone.
+    ///
+    /// # Errors
+    /// As [`encrypt`](Self::encrypt) and [`Pairing::finish`](crate::Pairing::finish).
+    ///
+    /// # Cancel safety
+    /// The link may have it all the same.
+    pub async fn raise(&self, level: SecurityLevel) -> Result<LinkSecurity, Error> {
+        let request = SecurityRequest::Raise { connection: self.connection(), level };
+        self.secure("raising the security", request).await
+    }
+
+    /// The same peer, by a handle whose operations on attributes and channels [raise](Self::raise) the security of the
+    /// link first, where it has less: for values that nobody else is to see, whatever the peer asks for.
+    ///
+    /// ```no_run
+    /// # async fn program(peer: baretooth::Peer, pin: baretooth::Characteristic) -> Result<(), baretooth::Error> {
+    /// use baretooth::smp::SecurityLevel;
+    /// peer.at_least(SecurityLevel::Authenticated).write(&pin, "1234").await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn at_least(&self, level: SecurityLevel) -> Self {
+        let mut peer = self.clone();
+        peer.level = level.max(self.level);
+        peer
+    }
+
+    /// What every operation of this handle begins with.
+    pub(super) async fn reach_level(&self) -> Result<(), Failure> {
+        if self.security().level() >= self.level {
+            return Ok(());
+        }
+        let request = SecurityRequest::Raise { connection: self.connection(), level: self.level };
+        self.shared().submit(request.into()).await.map(drop)
+    }
+
+    async fn secure(&self, what: &str, request: SecurityRequest) -> Result<LinkSecurity, Error> {
+        let operation = || format!("{what} of the link to {}", self.address());
+        match self.shared().submit(request.into()).await {
+            Ok(Output::Security(security)) => Ok(security),
+            Ok(_) => Err(Error::of(operation(), Failure::Closed)),
+            Err(failure) => Err(self.error(operation(), failure)),
+        }
+    }
+}
+
+impl SecurityChanges {
+    /// What the link has, when it is something else than before; `None` when it is down.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn next(&mut self) -> Option<LinkSecurity> {
+        if self.down.borrow().is_some() {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            changed = self.security.changed() => changed.ok().map(|()| *self.security.borrow_and_update()),
+            _ = self.down.wait_for(Option::is_some) => None,
+        }
+    }
+}

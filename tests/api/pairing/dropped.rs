@@ -1,0 +1,110 @@
+//! Every future and handle of a pairing, dropped where it waits.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_pairing_is_given_up_and_the_next_one_works() {
+    let two = two().await;
+    let mut agent = two.peripheral.agent(options(YES_NO));
+    // Each time a little later, into every step of it.
+    for step in 0..12 {
+        let mut pairing = two.peer.pair_with(options(YES_NO));
+        let _ = tokio::time::timeout(ms(step * 13), pairing.next()).await;
+        drop(pairing);
+        tokio::time::sleep(secs(600)).await;
+        // What the agent has heard of, has an end.
+        while let Ok(Some(mut begun)) = tokio::time::timeout(ms(1), agent.next()).await {
+            let end = tokio::time::timeout(secs(1), begun.finish()).await.expect("it is over");
+            assert!(end.is_err(), "{end:?}");
+        }
+        assert!(two.peer.is_connected(), "step {step}");
+    }
+    let people = People::new();
+    let (began, answered) =
+        tokio::join!(go_through(two.peer.pair_with(options(YES_NO)), people.clone()), async {
+            go_through(agent.next().await.expect("open"), people.clone()).await
+        });
+    began.expect("paired");
+    answered.expect("paired");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_that_is_dropped_is_refused_on_either_side() {
+    for ours in [true, false] {
+        let two = two().await;
+        let mut agent = two.peripheral.agent(options(YES_NO));
+        let answers = |answers: bool, mut pairing: Pairing| async move {
+            while let Some(prompt) = pairing.next().await {
+                match prompt {
+                    Prompt::ConfirmNumber(_, answer) if answers => answer.yes(),
+                    _ => {}
+                }
+            }
+            pairing.finish().await
+        };
+        let (began, answered) = tokio::join!(answers(!ours, two.peer.pair_with(options(YES_NO))), async {
+            answers(ours, agent.next().await.expect("open")).await
+        });
+        for result in [began, answered] {
+            let Err(Error::Pairing { source, .. }) = &result else { panic!("{result:?}") };
+            assert_eq!(source.reason, PairingFailedReason::NumericComparisonFailed);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agents_pairing_that_is_dropped_is_refused() {
+    let two = two().await;
+    let mut agent = two.peripheral.agent(options(NOTHING));
+    let (began, ()) = tokio::join!(async { two.peer.pair().finish().await }, async {
+        drop(agent.next().await.expect("open"))
+    });
+    assert_eq!(began.expect_err("refused").kind(), ErrorKind::Smp);
+    // As is one that waits in the agent's queue when that goes.
+    tokio::time::sleep(secs(600)).await;
+    let (began, ()) = tokio::join!(async { two.peer.pair().finish().await }, async {
+        tokio::time::sleep(secs(5)).await;
+        drop(agent);
+    });
+    assert_eq!(began.expect_err("refused").kind(), ErrorKind::Smp);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_prompt_or_for_the_end_may_be_given_up_and_begun_again() {
+    let two = two().await;
+    let mut agent = two.peripheral.agent(options(NOTHING));
+    let mut pairing = two.peer.pair();
+    drop_after(ms(5), pairing.next()).await;
+    drop_after(ms(1), pairing.finish()).await;
+    drop_after(ms(1), agent.next()).await;
+    let (began, answered) = tokio::join!(async { pairing.finish().await }, async {
+        go_through(agent.next().await.expect("open"), People::new()).await
+    });
+    began.expect("paired");
+    answered.expect("paired");
+    drop(pairing);
+    assert!(two.peer.security().encrypted, "what is done stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_goes_down_ends_the_pairings_on_it_on_both_sides() {
+    let two = two().await;
+    let mut agent = two.peripheral.agent(options(YES_NO));
+    let down = async {
+        let mut pairing = agent.next().await.expect("open");
+        let _prompt = pairing.next().await.expect("a number");
+        two.accepted.disconnect().await.expect("ends");
+        pairing.finish().await
+    };
+    let (began, answered) =
+        tokio::join!(go_through(two.peer.pair_with(options(YES_NO)), People::new()), down);
+    for result in [began, answered] {
+        assert_eq!(result.expect_err("down").kind(), ErrorKind::Disconnected);
+    }
+    let late = two.peer.pair().finish().await.expect_err("down");
+    assert_eq!(late.kind(), ErrorKind::Disconnected, "{late}");
+    let mut agent = two.central.agent(options(NOTHING));
+    two.central.close().await;
+    assert!(agent.next().await.is_none());
+    assert!(matches!(two.central.bonds().await, Err(Error::Closed { .. })));
+}
