@@ -3,6 +3,7 @@
 use super::{Error, Peer};
 use crate::Address;
 use crate::driver::Failure;
+use crate::hci::ErrorCode;
 use crate::host::{LinkSecurity, Output, SecurityRequest};
 use crate::smp::SecurityLevel;
 use tokio::sync::watch;
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub struct SecurityChanges {
     security: watch::Receiver<LinkSecurity>,
-    down: watch::Receiver<Option<crate::ErrorCode>>,
+    down: watch::Receiver<Option<ErrorCode>>,
 }
 
 impl Peer {
