@@ -53,6 +53,26 @@ impl JsonStore {
         &self.directory
     }
 
+    /// The adapters that there are files for.
+    ///
+    /// # Errors
+    /// When the directory is not our own, or cannot be read.
+    pub fn adapters(&self) -> Result<Vec<Address>, StoreError> {
+        if !private::check_directory(&self.directory)? {
+            return Ok(Vec::new());
+        }
+        let names = std::fs::read_dir(&self.directory).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let names = names.map_err(|cause| StoreError::Io {
+            operation: "list",
+            path: self.directory.clone(),
+            cause,
+        })?;
+        let mut adapters: Vec<_> =
+            names.iter().filter_map(|entry| adapter_of(entry.file_name().to_str()?)).collect();
+        adapters.sort();
+        Ok(adapters)
+    }
+
     /// As `00-11-22-33-44-55-public.json`: there are systems where a name has no colon.
     fn file(&self, adapter: Address) -> PathBuf {
         let bits = adapter.bd_addr.to_string().replace(':', "-");
@@ -127,6 +147,12 @@ impl BondStore for JsonStore {
             Ok(stored)
         })
     }
+}
+
+/// Whose file has this name.
+fn adapter_of(name: &str) -> Option<Address> {
+    let (bits, kind) = name.strip_suffix(".json")?.rsplit_once('-')?;
+    format!("{}/{kind}", bits.replace('-', ":")).parse().ok()
 }
 
 /// By an environment. What is no absolute path does not count, as the specification of these folders has it.
