@@ -40,10 +40,17 @@ impl Item {
     }
 }
 
+/// Whether it carries a key.
+pub(super) fn is_key(pdu: &SmpPdu<'_>) -> bool {
+    Item::of(pdu).is_some()
+}
+
 /// Keys on their way in both directions.
 pub(super) struct Distribution {
     /// What the peer has still to send.
     expected: VecDeque<Item>,
+    /// What it has sent of that.
+    received: Vec<Item>,
     /// We wait for the responder before we send ours.
     ours_wait: bool,
     keys: Keys,
@@ -70,7 +77,7 @@ impl Distribution {
         };
         let expected = items(theirs, terms.secure_connections);
         let ours_wait = exchange.side == Side::Initiator && !expected.is_empty();
-        let mut distribution = Self { expected, ours_wait, keys, unnamed: None };
+        let mut distribution = Self { expected, received: Vec::new(), ours_wait, keys, unnamed: None };
         if !ours_wait {
             distribution.send_ours(exchange, out, rng);
         }
@@ -96,7 +103,7 @@ impl Distribution {
         })
     }
 
-    /// A key of the peer's. What was not asked for is ignored; what was comes in its order.
+    /// A key of the peer's. What was not asked for is ignored; what was comes in its order, once.
     pub fn on_pdu(
         &mut self,
         exchange: &Exchange,
@@ -105,12 +112,13 @@ impl Distribution {
         rng: &mut impl Rng,
     ) -> Result<(), Refusal> {
         let item = Item::of(pdu).ok_or(Refusal::out_of_order())?;
-        if !self.expected.contains(&item) {
+        if !self.expected.contains(&item) && !self.received.contains(&item) {
             return Ok(());
         }
         if self.expected.pop_front() != Some(item) {
             return Err(Refusal::out_of_order());
         }
+        self.received.push(item);
         self.take(exchange, pdu)?;
         if self.expected.is_empty() && std::mem::take(&mut self.ours_wait) {
             self.send_ours(exchange, out, rng);

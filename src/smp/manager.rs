@@ -1,22 +1,22 @@
 //! The protocol of one link: who may say what when, the timer, and the end of a pairing.
 
-use super::distribution::Distribution;
+mod phases;
+
 use super::error::Refusal;
-use super::exchange::{Exchange, KeyGeneration};
-use super::features::{Features, Terms};
+use super::features::Features;
 use super::method::Side;
 use super::outbox::{Outbox, Question};
 use super::pdu::{
     AuthReq, PairingFailed, PairingFailedReason, PairingKeypressNotification, SecurityRequest, SmpPdu,
 };
 use super::{
-    Answer, By, Encrypted, KeypressType, LocalIdentity, Method, Output, PairingError, PairingOptions,
-    PromptId,
+    Answer, By, Encrypted, KeypressType, LocalIdentity, Output, PairingError, PairingOptions, PromptId,
 };
 use crate::codec::HexInt;
 use crate::crypto::Key;
 use crate::hci::{ErrorCode, Role};
 use crate::{Address, Instant};
+use phases::{Plan, State};
 use rand_chacha::rand_core::Rng;
 use std::fmt;
 use std::time::Duration;
@@ -54,41 +54,13 @@ pub struct SecurityManager {
     peer: Address,
     state: State,
     out: Outbox,
-    deadline: Option<Instant>,
+    /// When the pairing has run out of time.
+    timer: Option<Instant>,
     dead: bool,
     /// We are the central, and the peer's Security Request is not answered.
     requested: bool,
     /// When the last one was told.
     last_requested: Option<Instant>,
-}
-
-enum State {
-    Idle,
-    /// Peripheral: the central wants to pair, nobody has said whether we do.
-    Asked(Features),
-    /// Peripheral: our Security Request is sent.
-    Wanted(Box<Plan>),
-    /// Central: our Pairing Request is sent.
-    Requested(Box<Plan>, Features),
-    /// The user is asked whether to pair at all.
-    Consent(Box<Exchange>),
-    GeneratingKeys(Box<Exchange>, KeyGeneration),
-    /// Both have the key, and the link is to be encrypted with it.
-    Encrypting {
-        exchange: Box<Exchange>,
-        key: Key,
-        /// The controller has it.
-        given: bool,
-    },
-    Distributing(Box<Exchange>, Distribution),
-}
-
-/// How to pair once the peer has answered.
-struct Plan {
-    options: PairingOptions,
-    identity: LocalIdentity,
-    /// The peer asked for it.
-    begun_by_peer: bool,
 }
 
 impl SecurityManager {
@@ -100,7 +72,7 @@ impl SecurityManager {
             peer,
             state: State::Idle,
             out: Outbox::default(),
-            deadline: None,
+            timer: None,
             dead: false,
             requested: false,
             last_requested: None,
@@ -174,7 +146,7 @@ impl SecurityManager {
                 Ok(())
             }
             Ok(SmpPdu::Unknown { .. }) => Err(not_supported()),
-            Ok(parsed) => self.advance(&parsed, pdu, rng),
+            Ok(parsed) => self.advance(now, &parsed, pdu, rng),
             Err(_) => {
                 Err(Refusal::new(PairingFailedReason::InvalidParameters, "the peer sent a malformed PDU"))
             }
@@ -219,16 +191,21 @@ impl SecurityManager {
     /// The link is encrypted, or encrypted anew.
     pub fn on_encrypted(&mut self, now: Instant, with: Encrypted, rng: &mut impl Rng) {
         self.requested = false;
-        match (with, self.take_state()) {
-            (Encrypted::WithPairing, State::Encrypting { exchange, key, given: true }) => {
-                let distribution = Distribution::begin(&exchange, &key, &mut self.out, rng);
-                self.distribute(exchange, distribution);
+        let result = match (with, self.take_state()) {
+            (Encrypted::WithPairing, State::Encrypting { exchange, key, given: true, early }) => {
+                self.distribute_keys(now, exchange, &key, early, rng)
             }
             // What we asked the central for is done.
-            (Encrypted::WithBond, State::Wanted(_)) => self.rest(),
-            (_, state) => self.state = state,
-        }
-        self.settle(now, Ok(()));
+            (Encrypted::WithBond, State::Wanted(_)) => {
+                self.rest();
+                Ok(())
+            }
+            (_, state) => {
+                self.state = state;
+                Ok(())
+            }
+        };
+        self.settle(now, result);
     }
 
     /// The link could not be encrypted with the key of the pairing.
@@ -261,12 +238,15 @@ impl SecurityManager {
 
     /// When [`on_timeout`](Self::on_timeout) is to be called.
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.early().into_iter().chain(self.timer).min()
     }
 
     /// The time has come, or not yet.
     pub fn on_timeout(&mut self, now: Instant) {
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
+        if self.early().is_some_and(|deadline| deadline <= now) {
+            self.settle(now, Err(Refusal::out_of_order()));
+        }
+        if self.timer.is_some_and(|timer| timer <= now) {
             self.rest();
             self.dead = true;
             self.requested = false;
@@ -288,6 +268,14 @@ impl SecurityManager {
     /// What is to be done next.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.out.next()
+    }
+
+    /// When keys that came before the link was encrypted are refused.
+    fn early(&self) -> Option<Instant> {
+        match &self.state {
+            State::Encrypting { early, .. } => early.deadline(),
+            _ => None,
+        }
     }
 
     fn side(&self) -> Side {
@@ -330,7 +318,7 @@ impl SecurityManager {
         match self.take_state() {
             State::Idle => {
                 self.state = State::Asked(request);
-                self.deadline = Some(now + TIMER);
+                self.timer = Some(now + TIMER);
                 self.out.say(Output::Asked(request.as_request()));
                 Ok(())
             }
@@ -381,106 +369,6 @@ impl SecurityManager {
         }
     }
 
-    /// A PDU that belongs to the pairing in progress, or to none.
-    fn advance(&mut self, pdu: &SmpPdu<'_>, octets: &[u8], rng: &mut impl Rng) -> Result<(), Refusal> {
-        match (self.take_state(), pdu) {
-            // Of a pairing that has ended here already.
-            (state @ (State::Idle | State::Wanted(_)), _) => {
-                self.state = state;
-                Ok(())
-            }
-            (State::Requested(plan, request), SmpPdu::PairingResponse(_)) => {
-                let response = Features::of_peer(octets)?;
-                self.agree(*plan, request, response, rng)
-            }
-            (State::GeneratingKeys(exchange, mut generation), pdu) => {
-                match generation.on_pdu(&exchange, pdu, &mut self.out, rng)? {
-                    Some(key) => self.encrypt(exchange, key),
-                    None => self.state = State::GeneratingKeys(exchange, generation),
-                }
-                Ok(())
-            }
-            (State::Distributing(exchange, mut distribution), pdu) => {
-                distribution.on_pdu(&exchange, pdu, &mut self.out, rng)?;
-                self.distribute(exchange, distribution);
-                Ok(())
-            }
-            // Keys over a link that is not encrypted with this pairing's key among them.
-            _ => Err(Refusal::out_of_order()),
-        }
-    }
-
-    fn respond(&mut self, plan: Plan, request: Features, rng: &mut impl Rng) -> Result<(), Refusal> {
-        let response = Features::response(&plan.options, &request);
-        self.agree(plan, request, response, rng)
-    }
-
-    fn agree(
-        &mut self,
-        plan: Plan,
-        request: Features,
-        response: Features,
-        rng: &mut impl Rng,
-    ) -> Result<(), Refusal> {
-        let Plan { options, identity, begun_by_peer } = plan;
-        let side = self.side();
-        let (initiator, responder) = match side {
-            Side::Initiator => (self.local, self.peer),
-            Side::Responder => (self.peer, self.local),
-        };
-        let terms = Terms::agree(&options, side, &request, &response)?;
-        let exchange =
-            Box::new(Exchange { side, initiator, responder, request, response, terms, options, identity });
-        // Where no method asks the user anything, a peer that begins would pair unseen.
-        if begun_by_peer && exchange.terms.association.method == Method::JustWorks {
-            self.out.ask_consent();
-            self.state = State::Consent(exchange);
-        } else {
-            self.generate_keys(exchange, rng);
-        }
-        Ok(())
-    }
-
-    fn generate_keys(&mut self, exchange: Box<Exchange>, rng: &mut impl Rng) {
-        if exchange.side == Side::Responder {
-            self.out.send_octets(exchange.response.pdu());
-        }
-        let generation = KeyGeneration::begin(&exchange, &mut self.out, rng);
-        self.state = State::GeneratingKeys(exchange, generation);
-    }
-
-    fn on_number_confirmed(&mut self) {
-        match self.take_state() {
-            State::GeneratingKeys(exchange, mut generation) => {
-                match generation.on_number_confirmed(&mut self.out) {
-                    Some(key) => self.encrypt(exchange, key),
-                    None => self.state = State::GeneratingKeys(exchange, generation),
-                }
-            }
-            state => self.state = state,
-        }
-    }
-
-    /// Both have the key: the central encrypts with it.
-    fn encrypt(&mut self, exchange: Box<Exchange>, key: Key) {
-        self.out.close_prompt();
-        let given = exchange.side == Side::Initiator;
-        if given {
-            self.out.say(Output::Encrypt { key: key.clone() });
-        }
-        self.state = State::Encrypting { exchange, key, given };
-    }
-
-    fn distribute(&mut self, exchange: Box<Exchange>, mut distribution: Distribution) {
-        match distribution.finish(&exchange) {
-            Some(paired) => {
-                self.rest();
-                self.out.say(Output::Paired(Box::new(paired)));
-            }
-            None => self.state = State::Distributing(exchange, distribution),
-        }
-    }
-
     /// Ends the pairing if it is refused; else sees to the timer, which counts from the last PDU that we sent.
     fn settle(&mut self, now: Instant, result: Result<(), Refusal>) {
         if let Err(refusal) = result {
@@ -492,14 +380,14 @@ impl SecurityManager {
             self.out.say(Output::Failed(PairingError::ours(refusal)));
         }
         if self.out.take_sent() && self.is_pairing() {
-            self.deadline = Some(now + TIMER);
+            self.timer = Some(now + TIMER);
         }
     }
 
     /// Nothing is in progress.
     fn rest(&mut self) {
         self.state = State::Idle;
-        self.deadline = None;
+        self.timer = None;
         self.out.close_prompt();
     }
 
@@ -525,7 +413,7 @@ impl fmt::Debug for SecurityManager {
             .field("role", &self.role)
             .field("peer", &self.peer)
             .field("state", &state)
-            .field("deadline", &self.deadline)
+            .field("timer", &self.timer)
             .field("dead", &self.dead)
             .finish_non_exhaustive()
     }

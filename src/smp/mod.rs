@@ -8,6 +8,7 @@ mod attempts;
 mod authentication;
 mod bond;
 mod distribution;
+mod early;
 mod error;
 mod exchange;
 mod features;

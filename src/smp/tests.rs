@@ -143,6 +143,8 @@ struct Pair {
     peripheral: Side,
     /// Every PDU in its order, and whether the central sent it.
     air: Vec<(bool, Bytes)>,
+    /// What the link was encrypted with.
+    key: Option<Key>,
     /// What the user at both types when both type.
     passkey: Passkey,
     /// Somebody in between: what is delivered for a PDU, and whether the central sent it.
@@ -156,6 +158,7 @@ impl Pair {
             central: Side::new(Role::Central, 1),
             peripheral: Side::new(Role::Peripheral, 2),
             air: Vec::new(),
+            key: None,
             passkey: Passkey::new(12_345).expect("six digits"),
             between: Box::new(|_, pdu| vec![pdu]),
         };
@@ -261,6 +264,7 @@ impl Pair {
         };
         assert_eq!(key, ours, "both have the same");
         assert!(!key.is_zero());
+        self.key = Some(key);
         self.peripheral.encrypted(self.now, Encrypted::WithPairing);
         self.central.encrypted(self.now, Encrypted::WithPairing);
         true

@@ -81,9 +81,9 @@ fn shorter_keys_are_agreed_on_and_cut_on_both_sides() {
             );
             let (paired, _) = pair.paired();
             assert_eq!(paired.key_size, size);
-            for ltk in [&paired.keys.peer_ltk, &paired.keys.local_ltk] {
-                let octets = ltk.as_ref().expect("a key").key.octets();
-                let (kept, cut) = octets.split_at(size.into());
+            let long_term = [&paired.keys.peer_ltk, &paired.keys.local_ltk].into_iter().flatten();
+            for key in long_term.map(|ltk| &ltk.key).chain(&pair.key) {
+                let (kept, cut) = key.octets().split_at(size.into());
                 assert!(cut.iter().all(|&octet| octet == 0) && kept.iter().any(|&octet| octet != 0));
             }
         }

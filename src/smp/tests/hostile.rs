@@ -455,30 +455,116 @@ fn s6_an_identity_address_is_public_or_random_static() {
     }
 }
 
+/// Each key once, in an order of no meaning.
+const KEYS: [&[u8]; 5] = [
+    &[0x06, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+    &[0x07, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    &[0x08, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+    &[0x09, 1, 1, 2, 3, 4, 5, 0xC6],
+    &[0x0A, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+];
+
+/// Everything but the encryption of the link.
+fn unencrypted(options: fn(Io) -> PairingOptions) -> Pair {
+    let mut pair = Pair::new(options(Io::NoInputNoOutput), options(Io::NoInputNoOutput));
+    pair.central.pair(pair.now);
+    while pair.carry() || pair.ask() {}
+    assert!(pair.central.encrypt.is_some());
+    pair
+}
+
+fn refused_out_of_order(side: &Side) {
+    assert_eq!(side.failed.map(|e| (e.reason, e.by)), Some((Reason::UnspecifiedReason, By::Us)));
+    assert!(side.paired.is_none() && !side.manager.is_pairing());
+}
+
 #[test]
-fn s7_keys_before_encryption_are_refused() {
-    let keys: [&[u8]; 5] = [
-        &[0x06, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
-        &[0x07, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-        &[0x08, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
-        &[0x09, 1, 1, 2, 3, 4, 5, 0xC6],
-        &[0x0A, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
-    ];
-    for key in keys {
-        for (options, to_central) in
-            [(legacy as fn(_) -> _, true), (legacy, false), (modern, true), (modern, false)]
-        {
-            let mut pair = Pair::new(options(Io::NoInputNoOutput), options(Io::NoInputNoOutput));
-            pair.central.pair(pair.now);
-            while pair.carry() || pair.ask() {}
-            assert!(pair.central.encrypt.is_some(), "all that is missing is encryption");
-            // The controller has the key already, and has not said that the link is encrypted.
+fn s7_keys_over_a_link_that_is_not_encrypted_are_refused() {
+    for (key, options) in KEYS.into_iter().flat_map(|key| [(key, legacy as fn(_) -> _), (key, modern)]) {
+        // The peripheral's controller does not even have the key.
+        let mut pair = unencrypted(options);
+        pair.peripheral.hear(pair.now, key);
+        refused_out_of_order(&pair.peripheral);
+        // Both controllers have it, and say nothing.
+        for to_central in BOTH {
+            let mut pair = unencrypted(options);
             assert!(pair.peripheral.manager.long_term_key(0, [0; 8]).is_some());
             let side = if to_central { &mut pair.central } else { &mut pair.peripheral };
             side.hear(pair.now, key);
-            assert_eq!(side.failed.map(|e| (e.reason, e.by)), Some((Reason::UnspecifiedReason, By::Us)));
-            side.encrypted(pair.now, Encrypted::WithPairing);
+            let soon = side.manager.deadline().expect("it may not be held for long");
+            assert!(soon <= pair.now + Duration::from_millis(5));
+            side.manager.on_timeout(soon);
+            side.drain();
+            refused_out_of_order(side);
+            assert!(!side.manager.is_dead());
+            side.encrypted(soon, Encrypted::WithPairing);
             assert!(side.paired.is_none());
+        }
+        // It is encrypted, but too long after for the key to have been sent over it.
+        let mut pair = unencrypted(options);
+        pair.central.hear(pair.now, key);
+        pair.central.encrypted(pair.now + Duration::from_millis(5), Encrypted::WithPairing);
+        refused_out_of_order(&pair.central);
+    }
+}
+
+#[test]
+fn s7_keys_that_overtake_the_event_of_encryption_are_held_for_it_and_no_more_than_there_are() {
+    for options in [legacy as fn(_) -> _, modern] {
+        let mut pair = unencrypted(options);
+        let key = pair.central.encrypt.take();
+        assert_eq!(pair.peripheral.manager.long_term_key(0, [0; 8]), key);
+        pair.peripheral.encrypted(pair.now, Encrypted::WithPairing);
+        while pair.carry() {}
+        assert!(pair.central.paired.is_none() && pair.central.manager.is_pairing());
+        pair.central.encrypted(pair.now + Duration::from_millis(2), Encrypted::WithPairing);
+        pair.settle();
+        pair.paired();
+    }
+    let mut pair = unencrypted(legacy);
+    for _ in 0..6 {
+        assert!(pair.central.failed.is_none());
+        pair.central.hear(pair.now, KEYS[0]);
+    }
+    refused_out_of_order(&pair.central);
+}
+
+#[test]
+fn s4_no_random_value_is_shown_before_our_confirm_value() {
+    let confirm = [&[0x03][..], &[7; 16]].concat();
+    let random = [&[0x04][..], &[7; 16]].concat();
+    for options in [legacy as fn(_) -> _, modern] {
+        for at_central in BOTH {
+            // The user has not typed the passkey yet, so there is nothing to commit to.
+            let [a, b] = if at_central {
+                [Io::KeyboardOnly, Io::DisplayOnly]
+            } else {
+                [Io::DisplayOnly, Io::KeyboardOnly]
+            };
+            let mut pair = Pair::new(options(a).mitm(true), options(b).mitm(true));
+            pair.central.pair(pair.now);
+            while pair.carry() {}
+            let side = if at_central { &mut pair.central } else { &mut pair.peripheral };
+            assert!(matches!(side.prompts[..], [(_, Prompt::EnterPasskey)]));
+            // The central's comes first; it has come to the peripheral.
+            side.hear(pair.now, if at_central { &confirm } else { &random });
+            refused_out_of_order(side);
+            assert!(side.sent.iter().all(|pdu| pdu[0] == 0x05), "{:02x?}", side.sent);
+        }
+    }
+}
+
+#[test]
+fn s4_a_key_that_comes_twice_ends_the_pairing() {
+    for by_central in BOTH {
+        for code in [0x06, 0x07, 0x08, 0x09] {
+            let mut pair = Pair::new(all_keys().0, all_keys().1);
+            pair.between = Box::new(move |central, pdu| {
+                let twice = central == by_central && pdu[0] == code;
+                if twice { vec![pdu.clone(), pdu] } else { vec![pdu] }
+            });
+            pair.begin();
+            refused_out_of_order(if by_central { &pair.peripheral } else { &pair.central });
         }
     }
 }

@@ -66,7 +66,9 @@ impl Attack {
         let now = pair.now;
         let victim = if to_central { &mut pair.central } else { &mut pair.peripheral };
         let was_pairing = victim.manager.is_pairing();
-        let was_distributing = format!("{:?}", victim.manager).contains("distributing");
+        let state = format!("{:?}", victim.manager);
+        // A central takes keys that overtake the event of encryption, which follows at once here.
+        let was_distributing = state.contains("distributing") || to_central && state.contains("encrypting");
         // Of a central that is done it would be the wish for another pairing.
         if was_pairing || lie[0] != 0x0B || !to_central {
             victim.hear(now, lie);
@@ -111,6 +113,7 @@ fn attack(central: PairingOptions, peripheral: PairingOptions) {
         let code = pdu[0];
         // What the victim has still to receive.
         let to_come = || whole.air[at..].iter().filter(|(by_central, _)| *by_central != to_central);
+        let came = || whole.air[..at].iter().any(|(by, pdu)| *by != to_central && pdu[0] == code);
         let distributed = attack.was_distributing && (0x06..=0x0A).contains(&code);
         let right = match code {
             // A keypress says nothing, and a central pairs already.
@@ -122,11 +125,11 @@ fn attack(central: PairingOptions, peripheral: PairingOptions) {
             0x01 | 0x0B if !attack.was_pairing => attack.is_unsupported(),
             _ if !attack.was_pairing => attack.is_ignored(),
             0x05 => attack.victim().failed.map(|error| error.by) == Some(By::Peer),
-            // It is the next key, or an identity address that is none.
+            // It is the next key; the right one is the second then, or comes too late.
             _ if distributed && to_come().next().is_some_and(|(_, pdu)| pdu[0] == code) => {
-                attack.victim().paired.is_some() || code == 0x09 && attack.is_refused()
+                attack.victim().paired.is_some() || attack.is_refused()
             }
-            _ if distributed && !to_come().any(|(_, pdu)| pdu[0] == code) => attack.is_ignored(),
+            _ if distributed && !came() && !to_come().any(|(_, pdu)| pdu[0] == code) => attack.is_ignored(),
             _ => attack.is_refused(),
         };
         let victim = if to_central { "central" } else { "peripheral" };
