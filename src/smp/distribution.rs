@@ -9,7 +9,7 @@ use super::pdu::{
     CentralIdentification, EncryptionInformation, IdentityAddressInformation, IdentityInformation,
     KeyDistribution, PairingFailedReason, SigningInformation, SmpPdu,
 };
-use super::{Keys, LongTermKey, Paired};
+use super::{Keys, LongTermKey, Paired, PairedInfo};
 use crate::codec::{HexInt, Secret};
 use crate::crypto::{Key, h6, h7};
 use crate::hci::AddressType;
@@ -91,13 +91,12 @@ impl Distribution {
         }
         let terms = &exchange.terms;
         let keys = std::mem::take(&mut self.keys);
-        let method = terms.association.method;
+        let PairedInfo { secure_connections, authenticated, key_size, .. } = exchange.worth();
         Some(Paired {
-            method,
-            secure_connections: terms.secure_connections,
-            // Whoever uses the debug key shares its secret with everybody.
-            authenticated: method.is_authenticated() && !exchange.options.debug_keys,
-            key_size: terms.key_size,
+            method: terms.association.method,
+            secure_connections,
+            authenticated,
+            key_size,
             bonded: terms.bonding && (keys.peer_ltk.is_some() || keys.local_ltk.is_some()),
             keys,
         })

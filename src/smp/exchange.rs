@@ -7,7 +7,7 @@ use super::method::Side;
 use super::outbox::Outbox;
 use super::pdu::SmpPdu;
 use super::secure_connections::SecureConnectionsPairing;
-use super::{LocalIdentity, PairingOptions, Passkey};
+use super::{LocalIdentity, PairedInfo, PairingOptions, Passkey};
 use crate::Address;
 use crate::crypto::Key;
 use rand_chacha::rand_core::Rng;
@@ -26,6 +26,17 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
+    /// What its key is worth. Whoever uses the debug key shares its secret with everybody.
+    pub fn worth(&self) -> PairedInfo {
+        let method = self.terms.association.method;
+        PairedInfo {
+            method: Some(method),
+            secure_connections: self.terms.secure_connections,
+            authenticated: method.is_authenticated() && !self.options.debug_keys,
+            key_size: self.terms.key_size,
+        }
+    }
+
     /// Whether we show the passkey; of no other method.
     pub fn we_show(&self) -> bool {
         self.terms.association.shows == Some(self.side)

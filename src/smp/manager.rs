@@ -10,7 +10,8 @@ use super::pdu::{
     AuthReq, PairingFailed, PairingFailedReason, PairingKeypressNotification, SecurityRequest, SmpPdu,
 };
 use super::{
-    Answer, By, Encrypted, KeypressType, LocalIdentity, Output, PairingError, PairingOptions, PromptId,
+    Answer, By, Encrypted, KeypressType, LocalIdentity, Output, PairedInfo, PairingError, PairingOptions,
+    PromptId,
 };
 use crate::codec::HexInt;
 use crate::crypto::Key;
@@ -252,6 +253,14 @@ impl SecurityManager {
             self.requested = false;
             let (reason, by) = (PairingFailedReason::UnspecifiedReason, By::Timeout);
             self.out.say(Output::Failed(PairingError { reason, by, cause: "" }));
+        }
+    }
+
+    /// What the key is worth that the pairing in progress has come to; `None` before it has one, and when it is over.
+    pub fn key_worth(&self) -> Option<PairedInfo> {
+        match &self.state {
+            State::Encrypting { exchange, .. } | State::Distributing(exchange, _) => Some(exchange.worth()),
+            _ => None,
         }
     }
 
