@@ -3,7 +3,7 @@
 //! In memory alone: every change is told as an [`Event`](super::Event), and whoever keeps bonds loads them.
 
 use super::guard::Guard;
-use super::security::{LinkSecurity, PairingSummary, SecurityEvent};
+use super::security::{LinkSecurity, SecurityEvent};
 use super::{Host, OpError};
 use crate::gatt::server::Remembered;
 use crate::hci::{ConnectionHandle, ErrorCode, Role};
@@ -150,18 +150,6 @@ impl Host {
         self.follow_bonds();
         self.events.push_back(SecurityEvent::Save(Box::new(bond)).into());
         Ok(Some(peer))
-    }
-
-    /// What a link has behind a pairing.
-    pub(super) fn security_after(&self, handle: ConnectionHandle, summary: &PairingSummary) -> LinkSecurity {
-        let bonded = self.links.get(&handle).is_some_and(|link| link.guard.security().bonded);
-        LinkSecurity {
-            encrypted: true,
-            authenticated: summary.authenticated,
-            secure_connections: summary.secure_connections,
-            key_size: summary.key_size,
-            bonded,
-        }
     }
 
     /// The peer has proved who it is: its client has what it had, and learns what has changed since.

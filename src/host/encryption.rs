@@ -20,23 +20,22 @@ impl Host {
     /// A link that we made is up. Whether it is encrypted, or ended, before anything else is said on it.
     pub(super) fn encrypt_first(&mut self, now: Instant, handle: ConnectionHandle) -> bool {
         let bonded = self.links.get(&handle).is_some_and(|link| link.guard.security().bonded);
-        if bonded {
-            self.encrypt_with_bond(now, handle);
-        }
-        bonded
+        bonded && self.encrypt_with_bond(now, handle)
     }
 
-    /// As the central: encrypts a link with its bond, anew if it is encrypted.
-    pub(super) fn encrypt_with_bond(&mut self, now: Instant, handle: ConnectionHandle) {
-        let Some(link) = self.links.get(&handle) else { return };
-        let Some(bond) = link.guard.bond.and_then(|peer| self.bonds.get(peer)) else { return };
-        let Some(LongTermKey { key, ediv, rand }) = bond.keys.peer_ltk.clone() else { return };
+    /// As the central: encrypts a link with its bond, anew if it is encrypted, or ends it; `false` when there is no key.
+    pub(super) fn encrypt_with_bond(&mut self, now: Instant, handle: ConnectionHandle) -> bool {
+        let Some(link) = self.links.get(&handle) else { return false };
+        let Some(bond) = link.guard.bond.and_then(|peer| self.bonds.get(peer)) else { return false };
+        let Some(LongTermKey { key, ediv, rand }) = bond.keys.peer_ltk.clone() else { return false };
         if !self.is_strong_enough(bond) {
             let error = OpError::WeakBond { key_size: bond.paired.key_size };
-            return self.refuse_link(now, handle, error);
+            self.refuse_link(now, handle, error);
+            return true;
         }
-        let whose = Whose::Bond(bond.peer, security_of(bond));
+        let whose = Whose::Bond(bond.peer, LinkSecurity::of(&bond.paired, true));
         self.enable_encryption(now, handle, whose, &key, ediv, rand);
+        true
     }
 
     /// As the central: has the controllers use a key.
@@ -96,7 +95,7 @@ impl Host {
         let known = link.guard.bond;
         let bond = self.bonds.naming(known, ediv, rand).filter(|bond| self.is_strong_enough(bond))?;
         let key = bond.keys.local_ltk.as_ref()?.key.clone();
-        Some((Whose::Bond(bond.peer, security_of(bond)), key))
+        Some((Whose::Bond(bond.peer, LinkSecurity::of(&bond.paired, true)), key))
     }
 
     /// Encryption Change or Encryption Key Refresh Complete.
@@ -178,6 +177,7 @@ impl Host {
         let Some(link) = self.links.get_mut(&handle) else { return };
         let bonded = link.guard.security().bonded;
         link.guard.key = None;
+        link.guard.refused = true;
         match std::mem::replace(&mut link.phase, Phase::Ready) {
             Phase::Settling(attempt) => link.phase = Phase::Unwanted(Some((attempt.key, error))),
             Phase::Ready => {
@@ -215,16 +215,5 @@ impl Host {
         if central {
             self.on_central_silent(now, handle);
         }
-    }
-}
-
-/// What a link has that is encrypted with a bond.
-pub(super) fn security_of(bond: &Bond) -> LinkSecurity {
-    LinkSecurity {
-        encrypted: true,
-        authenticated: bond.paired.authenticated,
-        secure_connections: bond.paired.secure_connections,
-        key_size: bond.paired.key_size,
-        bonded: true,
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Guard {
     pub(super) raising: Raising,
     /// What the link has to have before GATT goes out on it, bond or not.
     pub(super) least: SecurityLevel,
+    /// The link is being ended for want of security: nothing of GATT goes out any more, and nothing gives it more.
+    pub(super) refused: bool,
     /// What GATT lacks now.
     wanted: Option<Goal>,
     /// When what the bond keeps of the peer's client is saved.
@@ -60,6 +62,7 @@ impl Guard {
             pairing: None,
             raising: Raising::default(),
             least: SecurityLevel::None,
+            refused: false,
             wanted: None,
             save_by: None,
         }
@@ -96,7 +99,7 @@ impl Guard {
 
     /// Whether the link has what GATT must have.
     pub(super) fn is_sufficient(&self) -> bool {
-        self.security.level() >= self.required()
+        !self.refused && self.security.level() >= self.required()
     }
 
     /// Whether GATT may go out. If not, what it lacks is wanted from now on.

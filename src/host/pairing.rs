@@ -4,12 +4,12 @@
 //! to know more than one link: bonds, the agent, and how long a peer that failed has to wait.
 
 use super::guard::Whose;
-use super::security::{Pairable, PairingSummary, SecurityEvent};
+use super::security::{LinkSecurity, Pairable, PairingSummary, SecurityEvent};
 use super::{Host, OpError, OpId, Output};
 use crate::hci::ConnectionHandle;
 use crate::l2cap::ChannelId;
 use crate::smp::{
-    self, Answer, Bond, By, Encrypted, IoCapability, Key, LocalIdentity, Paired, PairingError,
+    self, Answer, Bond, By, Encrypted, IoCapability, Key, LocalIdentity, Paired, PairedInfo, PairingError,
     PairingFailedReason, PairingOptions, Prompt, PromptId, SecureConnections,
 };
 use crate::{Address, Instant};
@@ -172,13 +172,18 @@ impl Host {
         true
     }
 
-    /// The link is encrypted with the key of the pairing.
+    /// The link is encrypted with the key of the pairing. Peers use it from now on, while keys are still distributed.
     pub(super) fn on_pairing_encrypted(&mut self, now: Instant, handle: ConnectionHandle) {
         let Some(link) = self.links.get_mut(&handle) else { return };
         if let Some(pairing) = &mut link.guard.pairing {
             pairing.encrypted = true;
         }
+        let worth = link.guard.manager.key_worth();
+        let bonded = link.guard.security().bonded;
         link.guard.manager.on_encrypted(now, Encrypted::WithPairing, &mut self.rng);
+        if let Some(worth) = worth {
+            self.on_secured(now, handle, LinkSecurity::of(&worth, bonded));
+        }
     }
 
     /// Does what the security managers want done. What needs a user waits until the link has one.
@@ -207,12 +212,12 @@ impl Host {
             smp::Output::SecurityRequested { bonding, mitm, secure_connections, .. } => {
                 let requested = SecurityEvent::Requested { connection, bonding, mitm, secure_connections };
                 self.events.push_back(requested.into());
-                match link.guard.security() {
-                    have if have.encrypted => {
-                        link.guard.manager.on_encrypted(now, Encrypted::WithBond, &mut self.rng);
-                    }
-                    have if have.bonded => self.encrypt_with_bond(now, handle),
-                    _ => self.on_peer_asks(now, handle),
+                let have = link.guard.security();
+                if have.encrypted && (have.authenticated || !mitm) {
+                    link.guard.manager.on_encrypted(now, Encrypted::WithBond, &mut self.rng);
+                } else if have.encrypted || !self.encrypt_with_bond(now, handle) {
+                    // Only a pairing gives what the bond does not ([Vol 3] Part H, 2.4.6).
+                    self.on_peer_asks(now, handle);
                 }
             }
             smp::Output::Prompt { id, prompt } => self.on_prompt(now, handle, id, prompt),
@@ -271,8 +276,10 @@ impl Host {
             key_size: paired.key_size,
             bonded: paired.bonded,
         };
-        let security = self.security_after(handle, &summary);
-        self.on_secured(now, handle, security);
+        let PairingSummary { secure_connections, authenticated, key_size, .. } = summary;
+        let worth = PairedInfo { method: None, secure_connections, authenticated, key_size };
+        let bonded = self.links.get(&handle).is_some_and(|link| link.guard.security().bonded);
+        self.on_secured(now, handle, LinkSecurity::of(&worth, bonded));
         self.events.push_back(SecurityEvent::Paired { connection, op, summary: summary.clone() }.into());
         if let Some(op) = op {
             self.done(op, Ok(Output::Paired(summary)));

@@ -174,8 +174,11 @@ impl Host {
         let (guard, raising) = (&link.guard, &link.guard.raising);
         let Some(goal) = raising.goal else { return Next::Wait };
         let refreshing = guard.key.is_some() && guard.security().encrypted;
-        if goal.is_met(guard.security()) && !refreshing {
+        if goal.is_met(guard.security()) && !refreshing && !guard.refused {
             return Next::Reached;
+        }
+        if guard.refused {
+            return Next::Impossible;
         }
         if guard.is_busy() || raising.until.is_some() {
             return Next::Wait;
@@ -197,7 +200,10 @@ impl Host {
         let Some(link) = self.links.get_mut(&handle) else { return };
         link.guard.raising.bond_tried = true;
         if link.role == Role::Central {
-            return self.encrypt_with_bond(now, handle);
+            if !self.encrypt_with_bond(now, handle) {
+                self.end_raising(now, handle, Some(OpError::InsufficientSecurity));
+            }
+            return;
         }
         link.guard.raising.until = Some(now + CENTRAL_LIMIT);
         let auth_req = AuthReq::BONDING | AuthReq::SECURE_CONNECTIONS;

@@ -7,7 +7,8 @@ use super::pairing::Begun;
 use super::raising::Goal;
 use super::{ConnectionId, Event, Host, OpError, OpId, Output, Request};
 use crate::smp::{
-    Answer, Bond, Identity, LocalOob, Method, PairingError, PairingOptions, Prompt, PromptId, SecurityLevel,
+    Answer, Bond, Identity, LocalOob, Method, PairedInfo, PairingError, PairingOptions, Prompt, PromptId,
+    SecurityLevel,
 };
 use crate::{Address, Instant};
 
@@ -28,6 +29,17 @@ pub struct LinkSecurity {
 }
 
 impl LinkSecurity {
+    /// What a link has whose key is worth this.
+    pub(super) fn of(key: &PairedInfo, bonded: bool) -> Self {
+        Self {
+            encrypted: true,
+            authenticated: key.authenticated,
+            secure_connections: key.secure_connections,
+            key_size: key.key_size,
+            bonded,
+        }
+    }
+
     /// The level of LE security mode 1 that the link has ([Vol 3] Part C, 10.2.1).
     pub fn level(self) -> SecurityLevel {
         match self.encrypted {

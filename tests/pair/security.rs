@@ -8,9 +8,10 @@ use baretooth::gatt::procedure::{Read, Write};
 use baretooth::gatt::server::{Access, Characteristic, Service, Table};
 use baretooth::hci::ErrorCode;
 use baretooth::host::{
-    AdvertisingEnd, ConnectionId, ConnectionInfo, Event, OpError, Output, Pairable, SecurityEvent,
-    SecurityOptions, SecurityRequest, ServerEvent, ServerRequest,
+    AdvertisingEnd, ConnectionId, ConnectionInfo, Eatt, Event, OpError, Output, Pairable, Request,
+    SecurityEvent, SecurityOptions, SecurityRequest, ServerEvent, ServerRequest,
 };
+use baretooth::sim::{ControllerOptions, RadioOptions};
 use baretooth::smp::{
     Answer, IoCapability, Method, OobData, PairingFailedReason, PairingOptions, PeerOob, Prompt,
     SecureConnections, SecurityLevel,
@@ -61,7 +62,7 @@ fn again(crowd: &mut Crowd) -> (ConnectionInfo, ConnectionId) {
 
 fn disconnect(crowd: &mut Crowd, connection: ConnectionId) {
     let reason = ErrorCode::RemoteUserTerminatedConnection;
-    let end = baretooth::host::Request::Disconnect { connection, reason };
+    let end = Request::Disconnect { connection, reason };
     assert_eq!(crowd.ask(CENTRAL, end), Ok(Output::Done));
     crowd.run(ms(200));
 }
@@ -381,10 +382,8 @@ fn who_we_were_and_whom_we_knew_is_loaded() {
     disconnect(&mut crowd, central);
     let (identity, bonds) = (crowd.stations[CENTRAL].host.identity(), crowd.bonds(CENTRAL));
     // The same adapter another day, with another seed.
-    let mut later = Crowd::with(
-        baretooth::sim::RadioOptions::default(),
-        [7, 1].map(|seed| (baretooth::sim::ControllerOptions::default(), config(seed))),
-    );
+    let mut later =
+        Crowd::with(RadioOptions::default(), [7, 1].map(|seed| (ControllerOptions::default(), config(seed))));
     let theirs = (crowd.stations[PERIPHERAL].host.identity(), crowd.bonds(PERIPHERAL));
     for (n, (identity, bonds)) in [(identity, bonds), theirs].into_iter().enumerate() {
         assert_eq!(later.ask(n, SecurityRequest::Load { identity, bonds }), Ok(Output::Done));
@@ -408,4 +407,52 @@ fn the_same_seed_pairs_and_reconnects_by_the_same_packets() {
         assert!(info.security.encrypted);
         crowd
     });
+}
+
+#[test]
+fn a_peripheral_has_its_link_paired_anew_for_authentication() {
+    let mut crowd = two();
+    for n in [CENTRAL, PERIPHERAL] {
+        let pairing = PairingOptions::new().io(IoCapability::KeyboardDisplay);
+        crowd.configure(n, SecurityOptions::new().pairing(pairing));
+    }
+    let (central, peripheral) = crowd.link(CENTRAL, PERIPHERAL);
+    crowd.pair(CENTRAL, central, PairingOptions::new()).expect("Just Works");
+    let level = SecurityLevel::Authenticated;
+    let raised = crowd.attended(PERIPHERAL, SecurityRequest::Raise { connection: peripheral, level });
+    assert!(matches!(raised, Ok(Output::Security(s)) if s.authenticated), "{raised:?}");
+    crowd.run(ms(200));
+    assert!(crowd.bonds(CENTRAL)[0].paired.authenticated);
+}
+
+#[test]
+fn a_link_is_used_while_keys_are_still_on_their_way() {
+    let mut crowd = two();
+    let (central, _) = crowd.link(CENTRAL, PERIPHERAL);
+    crowd.configure(PERIPHERAL, SecurityOptions::new().pairable(Pairable::Always));
+    assert_eq!(crowd.ask(PERIPHERAL, SecurityRequest::Agent(false)), Ok(Output::Done));
+    let pair = SecurityRequest::Pair { connection: central, options: Box::default() };
+    let op = crowd.submit(CENTRAL, pair);
+    crowd.until("encryption", |crowd| crowd.security(CENTRAL, central).encrypted);
+    let paired = |crowd: &Crowd, n| {
+        crowd.security_events(n).iter().any(|event| matches!(event, SecurityEvent::Paired { .. }))
+    };
+    assert!(!paired(&crowd, CENTRAL) && !paired(&crowd, PERIPHERAL));
+    let read = crowd.submit(CENTRAL, gatt(central, Read::new(ENCRYPTED)));
+    assert!(matches!(crowd.done(CENTRAL, read), Ok(Output::Gatt(_))));
+    assert!(matches!(crowd.done(CENTRAL, op), Ok(Output::Paired(_))));
+}
+
+#[test]
+fn enhanced_bearers_are_there_once_the_link_is_encrypted() {
+    let encrypted = |seed| (ControllerOptions::default(), config(seed).eatt(Eatt::Encrypted));
+    let mut crowd = Crowd::with(RadioOptions::default(), [1, 2].map(encrypted));
+    crowd.agent(PERIPHERAL);
+    let (central, peripheral) = crowd.link(CENTRAL, PERIPHERAL);
+    let open = |connection| Request::OpenBearers { connection, count: 2 };
+    assert_eq!(crowd.ask(CENTRAL, open(central)), Err(OpError::NotEncrypted));
+    crowd.pair(CENTRAL, central, PairingOptions::new()).expect("paired");
+    assert_eq!(crowd.ask(CENTRAL, open(central)), Ok(Output::Bearers(2)));
+    assert_eq!(crowd.ask(PERIPHERAL, open(peripheral)), Ok(Output::Bearers(2)));
+    assert!(crowd.gatt(CENTRAL, central, Read::new(3)).is_ok());
 }

@@ -352,9 +352,15 @@ fn s12_a_bonded_peripheral_that_asks_for_security_has_the_link_encrypted_and_no_
     encrypted(&mut script);
     script.sent.clear();
     for _ in 0..1000 {
-        script.frame(HANDLE, 6, &[0x0B, 0x05]);
+        script.frame(HANDLE, 6, &[0x0B, 0x01]);
     }
     assert!(script.frames(HANDLE).is_empty() && script.commands().is_empty());
+    // What the bond does not give takes a pairing, and nobody is there to answer.
+    script.run(seconds(1));
+    for _ in 0..1000 {
+        script.frame(HANDLE, 6, &[0x0B, 0x05]);
+    }
+    assert_eq!(script.frames(HANDLE), [(6, vec![0x05, 0x05])], "Pairing Not Supported");
 }
 
 #[test]
