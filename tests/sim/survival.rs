@@ -1,9 +1,11 @@
 //! Whatever a host sends, the radio goes on, answers, and keeps its memory.
 
+use crate::central::{Central, SC, User};
 use crate::room::*;
 use baretooth::hci::command::*;
 use baretooth::hci::*;
 use baretooth::sim::*;
+use baretooth::smp::IoCapability;
 use baretooth::transports::HciPacket;
 use proptest::prelude::*;
 
@@ -26,9 +28,11 @@ proptest! {
         for device in [demo::heart_rate_strap(), demo::thermometer(), demo::echo(), demo::beacon()] {
             room.radio.add_device(device);
         }
+        let private = room.controller(ControllerOptions::private().address(bd_addr(3)));
+        room.radio.add_device(Device::new(random(98)).private([7; 16], ms(100)));
         let (central, _, peripheral, _) = room.pair();
         for (n, (packet, time)) in packets.into_iter().enumerate() {
-            room.send(if n % 3 == 0 { peripheral } else { central }, packet);
+            room.send([central, peripheral, private][n % 3], packet);
             room.run(ms(time));
         }
         // The radio still works: time does not stand still, and a reset brings everything back.
@@ -40,4 +44,34 @@ proptest! {
         room.radio.add_device(Device::new(random(99)));
         room.connect(central, random(99));
     }
+
+    #[test]
+    fn a_device_that_pairs_survives_any_pdus_at_any_time_and_pairs(
+        pdus in prop::collection::vec((pdu(), 0..5000u64), 0..40),
+        io in 0..5u8,
+    ) {
+        let responder = Responder::new().io(IoCapability(io)).mitm(io % 2 == 0).keypress(true);
+        let mut central = Central::with(responder);
+        for (pdu, time) in pdus {
+            central.say(&pdu);
+            central.run(time);
+        }
+        central.reconnect();
+        let key = central.pair([3, 0, 1 | SC, 16, 7, 7], User::Nothing).expect("it pairs").link_key;
+        central.reconnect();
+        prop_assert_eq!(central.encrypt(&key, 0, [0; 8]), Ok(()));
+    }
+}
+
+/// PDUs of the security manager of about the right length; most are the ones that begin something.
+fn pdu() -> impl Strategy<Value = Vec<u8>> {
+    let request = (0..6u8, 0..2u8, any::<u8>(), 14..18u8, any::<u8>(), any::<u8>())
+        .prop_map(|(io, oob, auth, size, ours, theirs)| vec![1, io, oob, auth, size, ours, theirs]);
+    let lengths = [0, 6, 6, 16, 16, 1, 16, 10, 16, 7, 16, 1, 64, 16, 1, 3];
+    let other = (0..16usize, 0..3usize, any::<u8>()).prop_map(move |(code, more, octet)| {
+        let length = (lengths[code] + more).saturating_sub(1);
+        let code = u8::try_from(code).expect("below 16");
+        [&[code], &vec![octet; length][..]].concat()
+    });
+    prop_oneof![request, other]
 }
