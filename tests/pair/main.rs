@@ -16,6 +16,7 @@ mod many;
 mod privacy;
 mod recovery;
 mod resolving_list;
+mod responder;
 mod scanning;
 mod security;
 mod server;
