@@ -13,6 +13,7 @@ mod controllers;
 mod endings;
 mod gatt;
 mod many;
+mod misbehaviour;
 mod privacy;
 mod recovery;
 mod resolving_list;
