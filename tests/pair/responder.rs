@@ -2,12 +2,14 @@
 //! every cell of the tables, have the same keys, and find each other again.
 
 use crate::common::*;
+use baretooth::gap::privacy::OwnAddress;
 use baretooth::gatt::procedure::Read;
 use baretooth::host::{
     ConnectionId, Event, OpId, Output, PairingSummary, Request, SecurityEvent, SecurityRequest,
 };
 use baretooth::sim::{
-    self, Answer, Association, Device, DeviceId, Paired, Responder, Server, Table, property,
+    self, Answer, Association, ControllerOptions, Device, DeviceId, Paired, RadioOptions, Responder, Server,
+    Table, property,
 };
 use baretooth::smp::{self, Bond, IoCapability, Key, LocalOob, Method, OobData, PairingOptions, PeerOob};
 use baretooth::smp::{Passkey, Prompt, SecureConnections};
@@ -131,8 +133,13 @@ fn compare(pair: &Pair, device: DeviceId, summary: &PairingSummary) {
     assert_eq!(bond.peer, address(1));
 }
 
-/// The bond is good for the next link.
-fn find_again(pair: &mut Pair, link: ConnectionId) {
+/// The bond is good for the next link, which it gives.
+fn find_again(pair: &mut Pair) -> ConnectionId {
+    let connected = |event: &Event| match event {
+        Event::Connected(info) => Some(info.connection),
+        _ => None,
+    };
+    let link = pair.told.events.iter().filter_map(connected).last().expect("a link");
     let reason = baretooth::hci::ErrorCode::RemoteUserTerminatedConnection;
     let op = pair.submit(Request::Disconnect { connection: link, reason });
     assert_eq!(pair.done(op), Ok(Output::Done));
@@ -140,6 +147,7 @@ fn find_again(pair: &mut Pair, link: ConnectionId) {
     let info = pair.try_connect(address(1)).expect("a link");
     assert!(info.security.encrypted, "before anybody uses it");
     assert_eq!(pair.gatt(info.connection, Read::new(KEPT)).expect("for encrypted links")[..], [87]);
+    info.connection
 }
 
 const GENERATIONS: [(SecureConnections, sim::SecureConnections); 3] = [
@@ -166,7 +174,7 @@ fn every_cell_of_the_tables_gives_both_sides_the_same_model_and_keys() {
                 let summary = pairs(&mut pair, device, link, options.mitm(mitm));
                 assert_eq!(summary.authenticated, mitm, "{initiator} with {io}");
                 compare(&pair, device, &summary);
-                find_again(&mut pair, link);
+                find_again(&mut pair);
                 models.push(summary.method);
             }
         }
@@ -187,7 +195,7 @@ fn out_of_band_data_of_legacy_pairing() {
     let summary = pairs(&mut pair, device, link, options);
     assert_eq!(summary.method, Method::OutOfBand);
     compare(&pair, device, &summary);
-    find_again(&mut pair, link);
+    find_again(&mut pair);
 }
 
 #[test]
@@ -214,7 +222,7 @@ fn out_of_band_data_of_secure_connections_both_ways_and_each_way_alone() {
         let summary = pairs(&mut pair, device, link, options);
         assert_eq!(summary.method, Method::OutOfBand);
         compare(&pair, device, &summary);
-        find_again(&mut pair, link);
+        find_again(&mut pair);
     }
 }
 
@@ -231,17 +239,39 @@ fn keys_of_every_length_are_cut_alike() {
     }
 }
 
+/// Confirm values and keys are made with the addresses on the air, whoever made those.
 #[test]
-fn a_private_device_is_found_again_by_its_identity() {
-    let mut pair = Pair::new();
-    let private = Device::new(address(1)).server(server()).private([0x1D; 16], ms(2000));
-    let device = pair.room(|radio| radio.add_device(private.pairing(Responder::new())));
-    let on_air = pair.room(|radio| radio.address_on_air(device)).expect("it advertises");
-    assert!(on_air.is_resolvable());
-    let link = pair.connect(on_air);
-    let summary = pairs(&mut pair, device, link, PairingOptions::new());
-    assert_eq!(summary.peer, address(1));
-    compare(&pair, device, &summary);
-    pair.run(ms(5000));
-    find_again(&mut pair, link);
+fn two_that_are_private_find_each_other_again_and_pair_anew_whoever_resolves() {
+    let (usual, legacy, private) =
+        (ControllerOptions::default(), ControllerOptions::legacy(), ControllerOptions::private());
+    for (controller, resolves) in [(usual, false), (legacy, false), (private, true)] {
+        for generation in [SecureConnections::Off, SecureConnections::Only] {
+            let config = config(1).own_address(OwnAddress::Resolvable);
+            let mut pair = Pair::with(RadioOptions::default(), controller.clone(), config);
+            let private = Device::new(address(1)).server(server()).private([0x1D; 16], ms(2000));
+            let device = pair.room(|radio| radio.add_device(private.pairing(Responder::new())));
+            let on_air = pair.room(|radio| radio.address_on_air(device)).expect("it advertises");
+            assert!(on_air.is_resolvable());
+            let options = PairingOptions::new().secure_connections(generation);
+            let link = pair.connect(on_air);
+            let summary = pairs(&mut pair, device, link, options.clone());
+            assert_eq!(summary.peer, address(1));
+            compare(&pair, device, &summary);
+            // LE Add Device To Resolving List.
+            let listed = pair.records.iter().any(|record| record.data.starts_with(&[0x01, 0x27, 0x20]));
+            assert_eq!(listed, resolves);
+            let ours = pair.host.controller().expect("ready").random_address;
+            assert_eq!(paired(&pair, device).peer, ours, "our identity");
+            for _ in 0..2 {
+                pair.run(ms(5000));
+                let link = find_again(&mut pair);
+                let again = pairs(&mut pair, device, link, options.clone());
+                compare(&pair, device, &again);
+            }
+            assert_eq!(
+                pair.radio.device(device).and_then(Device::responder).expect("it pairs").bonds().len(),
+                1
+            );
+        }
+    }
 }

@@ -302,12 +302,34 @@ fn pdus_that_do_not_fit_end_a_pairing_with_a_reason() {
         assert_eq!(central.all(), [[0x05, reason.0]], "{pdu:02x?}");
         assert_eq!(central.responder().failure(), Some(PairingFailure::Device(reason)));
     }
-    // Public keys that are none, and its own.
+    // Public keys that are none.
     for key in [vec![0; 64], vec![0xFF; 64]] {
         let mut central = Central::with(Responder::new());
         central.say(&request);
         central.all();
         central.say(&[&[0x0C], &key[..]].concat());
+        assert_eq!(central.all(), [[0x05, Reason::InvalidParameters.0]]);
+    }
+}
+
+#[test]
+fn its_own_public_key_that_comes_back_is_refused_with_either_y() {
+    for other_y in [false, true] {
+        let (device, _) = Responder::new().makes_out_of_band(3);
+        let mut central = Central::with(device);
+        let request = [1, NOTHING, 0, SC, 16, 0, 0];
+        central.say(&request);
+        central.all();
+        let (x, y) = central.public();
+        central.say(&[&[0x0C], &x[..], &y].concat());
+        let mut own = central.hear().expect("its key, which goes with its data");
+        central.reconnect();
+        central.say(&request);
+        central.all();
+        if other_y {
+            own[33..].fill(1);
+        }
+        central.say(&own);
         assert_eq!(central.all(), [[0x05, Reason::InvalidParameters.0]]);
     }
 }
