@@ -5,7 +5,8 @@ mod told;
 use crate::failure::Failure;
 use crate::global::Global;
 use crate::output::Output;
-use crate::target::{CharName, Found, seconds};
+use crate::pairing::{Answers, News, Paired, PairingArgs};
+use crate::target::{CharName, Found, Who, seconds};
 use crate::value::Format;
 use baretooth::gatt::Services;
 use baretooth::peripheral::Peripheral;
@@ -22,7 +23,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use told::{At, Told, Value, Who};
+use told::{At, Told, Value};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -55,6 +56,8 @@ pub struct Args {
     until_eof: bool,
     #[command(flatten)]
     format: Format,
+    #[command(flatten)]
+    pairing: PairingArgs,
 }
 
 pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
@@ -82,7 +85,14 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
                 services,
                 args: &args,
                 output: global.output(),
+                answers: None,
             };
+            if args.pairing.is_wanted() {
+                // Standard input is for one thing.
+                let reads = args.notify.is_none();
+                device.answers =
+                    Some(Answers::agent(&args.pairing, adapter, reads, &mut device.output).await?);
+            }
             let until = peripheral.advertising.timeout.map(|timeout| Instant::now() + timeout);
             let advertisement = adapter.advertise(options.clone()).await?;
             let address = Who::of(adapter.controller().random_address);
@@ -171,6 +181,8 @@ struct Device<'a> {
     read: u64,
     args: &'a Args,
     output: Output,
+    /// Of pairings; without it nobody pairs.
+    answers: Option<Answers<'a>>,
 }
 
 impl Device<'_> {
@@ -201,6 +213,13 @@ impl Device<'_> {
                     advertising.room.notify_one();
                 }
                 Some(request) = self.requests.next() => self.on_request(request)?,
+                news = next_news(&mut self.answers) => match news? {
+                    News::Shown(shown) => shown.tell(&mut self.output)?,
+                    News::Over { with, result } => self.tell(match result {
+                        Ok(summary) => Told::Paired(Paired::of(&summary)),
+                        Err(error) => Told::NotPaired { central: Who::of(with), message: error.to_string() },
+                    })?,
+                },
                 line = next_line(&mut self.lines) => match line? {
                     Some(line) => self.send(&line).await?,
                     None if self.args.until_eof => return Ok(()),
@@ -257,6 +276,14 @@ impl Device<'_> {
             self.output.line(&told)?;
         }
         Ok(self.output.flush()?)
+    }
+}
+
+/// What pairings ask and come to; nothing ever when nobody pairs.
+async fn next_news(answers: &mut Option<Answers<'_>>) -> Result<News, Failure> {
+    match answers {
+        Some(answers) => answers.next().await,
+        None => pending().await,
     }
 }
 

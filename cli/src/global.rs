@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::live::{self, Done, Pipe};
 use crate::output::Output;
 use crate::replay;
+use baretooth::bonds::JsonStore;
 use baretooth::capture::Format;
 use baretooth::replay::{ReplayError, ReplayProgress, ReplayTransport};
 use baretooth::transports::{AdapterSpec, OpenOptions};
@@ -48,6 +49,12 @@ pub struct Global {
     /// private, which nobody does; the last two are others every 15 minutes
     #[arg(long, global = true, help_heading = HEADING, value_name = "SORT", value_parser = own_address)]
     pub own_address: Option<OwnAddress>,
+    /// Where bonds are kept; in your own data directory if not given, but nowhere for sim, replay and --seed
+    #[arg(long, global = true, help_heading = HEADING, env = "BARETOOTH_STORE", value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Knows no bonds and keeps none
+    #[arg(long, global = true, help_heading = HEADING)]
+    pub no_store: bool,
     /// Why the capture ended before the session, if it did.
     #[arg(skip)]
     pub capture_error: Arc<OnceLock<Error>>,
@@ -128,6 +135,27 @@ impl Global {
         }
     }
 
+    /// The store, where a verb works on nothing else.
+    pub fn store(&self) -> Result<JsonStore, Failure> {
+        let directory = self.store.clone().or_else(JsonStore::default_directory);
+        let missing =
+            || Failure::Usage("this system names no directory for such data; give --store DIR".into());
+        directory.map(JsonStore::new).ok_or_else(missing)
+    }
+
+    /// The store of a session.
+    fn session_store(&self, spec: &AdapterSpec) -> Option<JsonStore> {
+        // What is repeatable leaves nothing behind, and finds nothing.
+        let passing = self.seed.is_some() || matches!(spec, AdapterSpec::Sim | AdapterSpec::Replay(_));
+        let directory = match &self.store {
+            _ if self.no_store => None,
+            None if passing => None,
+            Some(directory) => Some(directory.clone()),
+            None => JsonStore::default_directory(),
+        };
+        directory.map(JsonStore::new)
+    }
+
     /// Whether the adapter is a capture, whose time is not that of the clock.
     pub fn is_replay(&self) -> bool {
         matches!(self.adapter, Some(AdapterSpec::Replay(_)))
@@ -172,6 +200,9 @@ impl Global {
         }
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);
+        }
+        if let Some(store) = self.session_store(&spec) {
+            builder = builder.store(store);
         }
         if let AdapterSpec::Replay(path) = &spec {
             let transport = ReplayTransport::open(path).map_err(|error| replay::unreadable(path, &error))?;

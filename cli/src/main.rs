@@ -6,6 +6,7 @@
 
 mod adapters;
 mod advertise;
+mod bonds;
 mod bridge;
 mod convert;
 mod decode;
@@ -19,6 +20,8 @@ mod listener;
 mod live;
 mod notify;
 mod output;
+mod pair;
+mod pairing;
 mod read;
 mod replay;
 mod report;
@@ -27,6 +30,7 @@ mod sim;
 mod stats;
 mod target;
 mod tour;
+mod unpair;
 mod value;
 mod write;
 
@@ -63,6 +67,12 @@ enum Verb {
     Write(write::Args),
     /// Connects, subscribes and prints what the peer sends
     Notify(notify::Args),
+    /// Connects and pairs; what the pairing asks is answered on standard input
+    Pair(pair::Args),
+    /// Forgets bonds
+    Unpair(unpair::Args),
+    /// Prints the bonds that are kept
+    Bonds(bonds::Args),
     /// Advertises and serves a device, and prints what centrals do with it
     Advertise(advertise::Args),
     /// Joins a credit-based channel to standard input and output, as a client or as a server
@@ -96,6 +106,9 @@ impl Verb {
             Self::Read(_) => "read",
             Self::Write(_) => "write",
             Self::Notify(_) => "notify",
+            Self::Pair(_) => "pair",
+            Self::Unpair(_) => "unpair",
+            Self::Bonds(_) => "bonds",
             Self::Advertise(_) => "advertise",
             Self::L2cap(_) => "l2cap",
             Self::Tour(_) => "tour",
@@ -114,8 +127,8 @@ impl Verb {
         match self {
             Self::Info(_) | Self::Scan(_) | Self::Gatt(_) | Self::Read(_) => true,
             Self::Advertise(_) | Self::L2cap(_) | Self::Tour(_) | Self::Bridge(_) => true,
-            Self::Write(_) | Self::Notify(_) => true,
-            Self::Adapters(_) | Self::Sim(_) => false,
+            Self::Write(_) | Self::Notify(_) | Self::Pair(_) => true,
+            Self::Adapters(_) | Self::Sim(_) | Self::Unpair(_) | Self::Bonds(_) => false,
             Self::Decode(args) => args.live,
             Self::Stats(_) | Self::Replay(_) | Self::Convert(_) | Self::Report(_) => false,
         }
@@ -130,6 +143,9 @@ impl Verb {
             Self::Read(args) => read::run(global, args).await,
             Self::Write(args) => write::run(global, args).await,
             Self::Notify(args) => notify::run(global, args).await,
+            Self::Pair(args) => pair::run(global, args).await,
+            Self::Unpair(args) => unpair::run(global, args),
+            Self::Bonds(args) => bonds::run(global, args),
             Self::Advertise(args) => advertise::run(global, args).await,
             Self::L2cap(args) => l2cap::run(global, args).await,
             Self::Tour(args) => tour::run(global, args).await,

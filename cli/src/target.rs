@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use baretooth::gap::connect::ConnectOptions;
 use baretooth::gatt::{Characteristic, Services};
 use baretooth::{Adapter, Address, Attribute, BdAddr, Error, ErrorKind, Peer, Uuid, assigned};
+use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -50,11 +51,49 @@ pub enum Target {
     Untyped(BdAddr),
 }
 
+impl Target {
+    /// Whether it names this address.
+    pub fn is(self, address: Address) -> bool {
+        match self {
+            Self::Typed(typed) => typed == address,
+            Self::Untyped(bd_addr) => bd_addr == address.bd_addr,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Typed(address) => address.fmt(f),
+            Self::Untyped(bd_addr) => bd_addr.fmt(f),
+        }
+    }
+}
+
 impl FromStr for Target {
     type Err = baretooth::ParseAddressError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.contains('/') { text.parse().map(Self::Typed) } else { text.parse().map(Self::Untyped) }
+    }
+}
+
+/// An address in results.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Who {
+    address: String,
+    address_type: String,
+}
+
+impl Who {
+    pub fn of(address: Address) -> Self {
+        Self { address: address.bd_addr.to_string(), address_type: address.kind.to_string() }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.address_type)
     }
 }
 

@@ -1,10 +1,11 @@
 //! What `advertise` prints: a line for people, or an object.
 
 use crate::output::hex;
-use crate::target::{Found, uuid_at};
+use crate::pairing::Paired;
+use crate::target::{Found, Who, uuid_at};
 use crate::value::Format;
+use baretooth::ErrorCode;
 use baretooth::gatt::Services;
-use baretooth::{Address, ErrorCode};
 use serde::Serialize;
 use std::fmt;
 
@@ -42,6 +43,13 @@ pub enum Told {
         notifications: bool,
         indications: bool,
     },
+    Paired(Paired),
+    /// A pairing has failed.
+    NotPaired {
+        #[serde(flatten)]
+        central: Who,
+        message: String,
+    },
     Sent {
         #[serde(flatten)]
         at: At,
@@ -50,12 +58,6 @@ pub enum Told {
         subscribers: usize,
     },
     Stopped,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Who {
-    address: String,
-    address_type: String,
 }
 
 /// An attribute of ours.
@@ -76,12 +78,6 @@ pub struct Value {
     /// For people.
     #[serde(skip)]
     shown: String,
-}
-
-impl Who {
-    pub fn of(address: Address) -> Self {
-        Self { address: address.bd_addr.to_string(), address_type: address.kind.to_string() }
-    }
 }
 
 impl At {
@@ -118,17 +114,13 @@ impl fmt::Display for Told {
                 };
                 write!(f, "{central} {what} {}", at.name)
             }
+            Self::Paired(paired) => write!(f, "paired with {paired}"),
+            Self::NotPaired { message, .. } => f.write_str(message),
             Self::Sent { at, value, subscribers } => {
                 write!(f, "{}: {}, to {subscribers}", at.name, value.shown)
             }
             Self::Stopped => write!(f, "advertising is over"),
         }
-    }
-}
-
-impl fmt::Display for Who {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.address_type)
     }
 }
 

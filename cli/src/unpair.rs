@@ -1,0 +1,47 @@
+//! `unpair`: forgets bonds. No adapter is needed, and the peers are not told.
+
+use crate::bonds::{all, failed};
+use crate::failure::Failure;
+use crate::global::Global;
+use crate::target::{Target, Who};
+use baretooth::ErrorKind;
+use baretooth::bonds::BondStore;
+use serde::Serialize;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The identity of a peer, as `bonds` has it
+    #[arg(value_name = "ADDRESS", required_unless_present = "all", conflicts_with = "all")]
+    target: Option<Target>,
+    /// Forgets every peer
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Serialize)]
+struct Told {
+    r#type: &'static str,
+    #[serde(flatten)]
+    peer: Who,
+}
+
+pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
+    let mut store = global.store()?;
+    let mut bonds = all(global)?;
+    bonds.retain(|(_, bond)| args.target.is_none_or(|target| target.is(bond.peer)));
+    if let (Some(target), []) = (args.target, &bonds[..]) {
+        let message = format!("there is no bond with {target}; `bonds` lists those that there are");
+        return Err(Failure::new(ErrorKind::NotFound, message));
+    }
+    let mut output = global.output();
+    for (adapter, bond) in bonds {
+        store.remove(adapter, bond.peer).map_err(failed)?;
+        let peer = Who::of(bond.peer);
+        if output.is_json() {
+            output.object(&Told { r#type: "unpaired", peer })?;
+        } else {
+            output.line(format_args!("{peer} is forgotten"))?;
+        }
+    }
+    Ok(output.flush()?)
+}
