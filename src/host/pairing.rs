@@ -98,7 +98,7 @@ impl Host {
             Ok(()) => link.guard.pairing = Some(Pairing::new(Begun::Peer)),
             Err(error) => {
                 let connection = link.id;
-                self.events.push_back(SecurityEvent::Failed { connection, error }.into());
+                self.events.push_back(SecurityEvent::Failed { connection, op: None, error }.into());
             }
         }
     }
@@ -294,7 +294,8 @@ impl Host {
             self.attempts.on_failed(now, on_air);
         }
         let pairing = self.end_prompts(handle);
-        self.events.push_back(SecurityEvent::Failed { connection, error }.into());
+        let op = pairing.as_ref().and_then(Pairing::op);
+        self.events.push_back(SecurityEvent::Failed { connection, op, error }.into());
         if let Some((op, cancelled)) = pairing.as_ref().and_then(|p| Some((p.op()?, p.cancelled))) {
             let error = if cancelled { OpError::Cancelled } else { OpError::Pairing(error) };
             self.done(op, Err(error));

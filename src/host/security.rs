@@ -240,6 +240,8 @@ pub enum SecurityEvent {
     Failed {
         /// The link.
         connection: ConnectionId,
+        /// The request that began it.
+        op: Option<OpId>,
         /// Why.
         error: PairingError,
     },

@@ -8,7 +8,9 @@ use super::line::{drop_after, ms, secs};
 use baretooth::bonds::MemoryStore;
 use baretooth::gatt::server::{Access, Characteristic, Service, Table};
 use baretooth::sim::{ControllerOptions, Radio, RadioOptions};
-use baretooth::smp::{IoCapability, Method, PairingFailedReason, PairingOptions, Passkey, SecureConnections};
+use baretooth::smp::{
+    IoCapability, Key, Method, OobData, PairingFailedReason, PairingOptions, Passkey, SecureConnections,
+};
 use baretooth::{
     Adapter, AdapterBuilder, AdvertiseOptions, Agent, BdAddr, Error, ErrorKind, Pairing, PairingSummary,
     Peer, Prompt, Uuid, uuid16,

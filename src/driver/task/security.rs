@@ -71,8 +71,9 @@ impl Task {
                     self.when_kept(None, result, Output::Paired(summary));
                 }
             }
-            SecurityEvent::Failed { connection, error } => {
-                if let Some(result) = self.pairings.take_agents(connection) {
+            SecurityEvent::Failed { connection, op, error } => {
+                let Some(link) = self.states.get(&connection) else { return };
+                if let Some(result) = self.pairings.end_of_agents(link, op.is_none()) {
                     let _ = result.send(Err(Failure::Op(OpError::Pairing(error))));
                 }
             }

@@ -59,6 +59,20 @@ async fn each_pairing_of_an_agent_names_its_peer_and_says_what_came_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_agent_hears_of_a_pairing_that_failed_before_it_asked_anything() {
+    let two = two().await;
+    let with = |octet| options(NOTHING).oob(OobData::Legacy(Key::new([octet; 16])));
+    let mut agent = two.peripheral.agent(with(1));
+    let (began, told) = tokio::join!(async { two.peer.pair_with(with(2)).finish().await }, async {
+        agent.next().await.expect("open").finish().await
+    });
+    for result in [began, told] {
+        let Err(Error::Pairing { source, .. }) = result else { panic!("{result:?}") };
+        assert_eq!(source.reason, PairingFailedReason::ConfirmValueFailed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn s14_an_agent_that_never_answers_ends_in_a_time_out_and_its_answer_then_is_ignored() {
     let two = two().await;
     let mut agent = two.peripheral.agent(options(YES_NO));
