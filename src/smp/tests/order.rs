@@ -1,6 +1,9 @@
 //! S4: every PDU at every point of every method, in both roles. Whatever comes out of its order ends the pairing.
 
-use super::super::{By, IoCapability as Io, KeyDistribution, LocalOob, OobData, PeerOob, SecureConnections};
+use super::super::{
+    By, IoCapability as Io, KeyDistribution, LocalOob, OobData, PairingFailedReason as Reason, PeerOob,
+    SecureConnections,
+};
 use super::*;
 
 /// One PDU of each code, of the right length, none of which fits.
@@ -47,6 +50,8 @@ struct Attack {
     /// Of the victim, before.
     was_pairing: bool,
     was_distributing: bool,
+    /// How the victim ended at once.
+    end: Option<PairingError>,
 }
 
 impl Attack {
@@ -73,8 +78,9 @@ impl Attack {
         if was_pairing || lie[0] != 0x0B || !to_central {
             victim.hear(now, lie);
         }
+        let end = victim.failed;
         pair.settle();
-        Self { pair, to_central, was_pairing, was_distributing }
+        Self { pair, to_central, was_pairing, was_distributing, end }
     }
 
     fn victim(&self) -> &Side {
@@ -91,6 +97,13 @@ impl Attack {
     fn is_unsupported(&self) -> bool {
         let failed = (self.to_central, Bytes::from_static(&[0x05, 0x07]));
         self.pair.air.contains(&failed)
+    }
+
+    /// The victim ended the pairing as soon as it saw it.
+    fn is_refused_at_once(&self) -> bool {
+        let reasons = [Reason::UnspecifiedReason, Reason::CommandNotSupported];
+        self.end.is_some_and(|end| end.by == By::Us && reasons.contains(&end.reason))
+            && self.victim().paired.is_none()
     }
 
     /// The victim has ended the pairing, or the peer has when it saw what the victim made of it.
@@ -114,6 +127,7 @@ fn attack(central: PairingOptions, peripheral: PairingOptions) {
         // What the victim has still to receive.
         let to_come = || whole.air[at..].iter().filter(|(by_central, _)| *by_central != to_central);
         let came = || whole.air[..at].iter().any(|(by, pdu)| *by != to_central && pdu[0] == code);
+        let is_next = to_come().next().is_some_and(|(_, pdu)| pdu[0] == code);
         let distributed = attack.was_distributing && (0x06..=0x0A).contains(&code);
         let right = match code {
             // A keypress says nothing, and a central pairs already.
@@ -126,11 +140,11 @@ fn attack(central: PairingOptions, peripheral: PairingOptions) {
             _ if !attack.was_pairing => attack.is_ignored(),
             0x05 => attack.victim().failed.map(|error| error.by) == Some(By::Peer),
             // It is the next key; the right one is the second then, or comes too late.
-            _ if distributed && to_come().next().is_some_and(|(_, pdu)| pdu[0] == code) => {
-                attack.victim().paired.is_some() || attack.is_refused()
-            }
+            _ if distributed && is_next => attack.victim().paired.is_some() || attack.is_refused(),
             _ if distributed && !came() && !to_come().any(|(_, pdu)| pdu[0] == code) => attack.is_ignored(),
-            _ => attack.is_refused(),
+            // It is of the right kind and wrong, or is held until the link is encrypted.
+            _ if is_next || distributed => attack.is_refused(),
+            _ => attack.is_refused_at_once(),
         };
         let victim = if to_central { "central" } else { "peripheral" };
         assert!(right, "{pdu:02x?} to the {victim} before PDU {at}, late: {late}");
