@@ -48,8 +48,13 @@ pub fn import(peer: BdAddr, info: &str) -> Result<Bond, ImportError> {
     }
     let (paired, peer_ltk, local_ltk) = long_term_keys(&file)?;
     let irk = file.key(IDENTITY)?.filter(|key| !key.is_zero());
-    let counter = |group| Ok(file.number::<u32>(group, "Counter")?.unwrap_or(0));
-    let accepted = counter(REMOTE_SIGNATURE)?;
+    let (csrk, local_csrk) = (file.key(REMOTE_SIGNATURE)?, file.key(LOCAL_SIGNATURE)?);
+    let counter = |group, key: &Option<Key>| match key {
+        Some(_) => Ok(file.number(group, "Counter")?.unwrap_or(0)),
+        None => Ok(0),
+    };
+    let accepted = counter(REMOTE_SIGNATURE, &csrk)?;
+    let local = counter(LOCAL_SIGNATURE, &local_csrk)?;
     Ok(Bond {
         peer,
         on_air: None,
@@ -59,14 +64,14 @@ pub fn import(peer: BdAddr, info: &str) -> Result<Bond, ImportError> {
             local_ltk,
             identity: irk.is_some().then_some(peer),
             irk,
-            csrk: file.key(REMOTE_SIGNATURE)?,
-            local_csrk: file.key(LOCAL_SIGNATURE)?,
+            csrk,
+            local_csrk,
             link_key: None,
         },
         local_irk: None,
         // BlueZ has the counter of the last message, which here may not come again; 0 is that of none.
         sign_counters: SignCounters {
-            local: counter(LOCAL_SIGNATURE)?,
+            local,
             remote: if accepted == 0 { 0 } else { accepted.saturating_add(1) },
         },
         client: BondedClient::default(),
@@ -142,8 +147,13 @@ fn long_term_keys(
         return Ok((paired, Some(ltk.clone()), Some(ltk.clone())));
     }
     let both = || [&central, &peripheral].into_iter().flatten();
-    let size = both().map(|stored| stored.size).min();
-    let size = size.ok_or(ImportError::new("[LongTermKey]", "there is no key for LE"))?;
+    let size = both().next().ok_or(ImportError::new("[LongTermKey]", "there is no key for LE"))?.size;
+    if both().any(|stored| stored.size != size) {
+        return Err(ImportError::new(
+            "[LongTermKey] EncSize",
+            "not that of the other key, so of another pairing",
+        ));
+    }
     let paired = paired([both().all(|stored| stored.authenticated), false], size);
     Ok((paired, central.map(|stored| stored.ltk), peripheral.map(|stored| stored.ltk)))
 }
@@ -264,7 +274,7 @@ mod tests {
     const LEGACY: &str = "\
         [General]\nName=A mouse\nAppearance=0x03c2\nAddressType=static\nSupportedTechnologies=LE;\nTrusted=true\n\n\
         [IdentityResolvingKey]\nKey=0F0E0D0C0B0A09080706050403020100\n\n\
-        [LongTermKey]\nKey=000102030405060708090A0B0C0D0E0F\nAuthenticated=1\nEncSize=16\nEDiv=4660\n\
+        [LongTermKey]\nKey=000102030405060708090A0B0C0D0E0F\nAuthenticated=1\nEncSize=7\nEDiv=4660\n\
         Rand=17940079176890708721\n\n\
         [SlaveLongTermKey]\nKey=101112131415161718191A1B1C1D1E1F\nAuthenticated=0\nEncSize=7\nEDiv=1\nRand=2\n\n\
         [LocalSignatureKey]\nKey=202122232425262728292A2B2C2D2E2F\nCounter=5\nAuthenticated=false\n\n\
@@ -276,13 +286,10 @@ mod tests {
         let bond = import(LEGACY).expect("read");
         assert_eq!(bond.peer, Address::random(peer()));
         let PairedInfo { method, secure_connections, authenticated, key_size } = bond.paired;
-        assert_eq!(
-            (method, secure_connections, authenticated, key_size),
-            (None, false, false, 7),
-            "the least of both"
-        );
+        assert_eq!((method, secure_connections, authenticated, key_size), (None, false, false, 7), "of both");
         let central = bond.keys.peer_ltk.as_ref().expect("as central");
-        assert_eq!((central.key.octets()[15], central.ediv), (0x0F, 0x1234));
+        assert_eq!(central.key.octets()[5..8], [5, 6, 0], "cut to its 7 octets");
+        assert_eq!(central.ediv, 0x1234);
         assert_eq!(
             central.rand,
             [0xF1, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8],
@@ -290,7 +297,7 @@ mod tests {
         );
         let peripheral = bond.keys.local_ltk.as_ref().expect("as peripheral");
         assert_eq!((peripheral.ediv, peripheral.rand), (1, [2, 0, 0, 0, 0, 0, 0, 0]));
-        assert_eq!(peripheral.key.octets()[6..8], [0x16, 0], "cut to its 7 octets");
+        assert_eq!(peripheral.key.octets()[6..8], [0x16, 0]);
         assert_eq!(bond.keys.irk.as_ref().expect("an IRK").octets()[0], 0x0F);
         assert_eq!(bond.keys.identity, Some(bond.peer));
         assert_eq!(bond.keys.local_csrk.as_ref().expect("ours").octets()[0], 0x20);
@@ -349,6 +356,10 @@ mod tests {
             (ltk("Authenticated=5"), "[LongTermKey] Authenticated: not from 0 to 4"),
             (ltk("EncSize=6"), "[LongTermKey] EncSize: not from 7 to 16"),
             (ltk("EncSize=-16"), "[LongTermKey] EncSize: no number that it can have"),
+            (
+                ltk(&format!("EncSize=7\n[SlaveLongTermKey]\nKey={KEY}")),
+                "[LongTermKey] EncSize: not that of the other key, so of another pairing",
+            ),
             (ltk("EDiv=65536"), "[LongTermKey] EDiv: no number that it can have"),
             (ltk("Rand=1x"), "[LongTermKey] Rand: no number of 64 bits"),
             (ltk("Rand=0x+102030405060708"), "[LongTermKey] Rand: not 8 octets"),
