@@ -78,12 +78,18 @@ pub struct Permissions {
     pub write: Access,
     /// Write commands.
     pub write_without_response: Access,
+    /// Signed write commands: a signature is as good as encryption, and as authenticated as its key.
+    pub signed_write: Access,
 }
 
 impl Permissions {
     /// What declarations have: everybody may read, nobody may write.
-    pub const READ_ONLY: Self =
-        Self { read: Access::OPEN, write: Access::NONE, write_without_response: Access::NONE };
+    pub const READ_ONLY: Self = Self {
+        read: Access::OPEN,
+        write: Access::NONE,
+        write_without_response: Access::NONE,
+        signed_write: Access::NONE,
+    };
     /// Nobody may do anything.
     pub const NONE: Self = Self { read: Access::NONE, ..Self::READ_ONLY };
 }

@@ -2,6 +2,7 @@
 
 use super::access::Security;
 use super::caching::Awareness;
+use super::signed::Signatures;
 use super::table::Table;
 use super::write::Prepared;
 use crate::att::AttError;
@@ -23,6 +24,8 @@ pub struct Client {
     pub(super) prepared_before: bool,
     /// Number of the next question to the user.
     pub(super) next_ask: u64,
+    /// What its signatures are verified with.
+    pub(super) signatures: Option<Signatures>,
     /// Bearers beside the first.
     enhanced_bearers: usize,
 }

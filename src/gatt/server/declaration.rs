@@ -145,6 +145,13 @@ impl Characteristic {
         self.with(Properties::WRITE_WITHOUT_RESPONSE)
     }
 
+    /// It may be written without an answer and without encryption, by a client that signs.
+    #[must_use]
+    pub fn signed_write(mut self, access: Access) -> Self {
+        self.permissions.signed_write = access;
+        self.with(Properties::AUTHENTICATED_SIGNED_WRITES)
+    }
+
     /// It can be notified; its CCCD comes by itself.
     #[must_use]
     pub fn notify(self) -> Self {

@@ -191,7 +191,7 @@ impl Server {
             }
             PduKind::Command => match AttPdu::from_octets(pdu) {
                 Ok(AttPdu::WriteCmd(command)) => client.write_command(table, command),
-                Ok(AttPdu::SignedWriteCmd(_)) => vec![Output::Ignored("a signed write, and there is no key")],
+                Ok(AttPdu::SignedWriteCmd(_)) => client.signed_write(table, pdu),
                 Ok(_) => vec![Output::Ignored("a command that is not known")],
                 Err(_) => vec![Output::Ignored("malformed")],
             },

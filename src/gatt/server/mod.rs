@@ -33,6 +33,7 @@ mod link;
 mod notify;
 mod read;
 pub mod services;
+mod signed;
 mod table;
 mod write;
 

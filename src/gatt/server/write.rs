@@ -53,9 +53,20 @@ impl Client {
     /// A command that cannot be carried out is ignored ([Vol 3] Part F, 3.4.5.3).
     pub(super) fn write_command(&mut self, table: &mut Table, command: WriteCmd<'_>) -> Vec<Output> {
         let (handle, octets) = (command.attribute_handle.0, command.attribute_value.0);
+        self.command(table, handle, octets, self.security, |permissions| permissions.write_without_response)
+    }
+
+    /// A write that is not answered, by whoever has this security.
+    pub(super) fn command(
+        &mut self,
+        table: &mut Table,
+        handle: u16,
+        octets: &[u8],
+        security: Security,
+        kind: fn(&Permissions) -> Access,
+    ) -> Vec<Output> {
         let permitted =
-            writable(table, self.security, handle, |permissions| permissions.write_without_response)
-                .and_then(|attribute| self.check(attribute, 0, octets));
+            writable(table, security, handle, kind).and_then(|attribute| self.check(attribute, 0, octets));
         let offer = Offer { handle, offset: 0, value: Bytes::copy_from_slice(octets) };
         // Nobody waits for an answer: the user is told and not asked.
         let taken = Answers { write: Some(Ok(())), ..Answers::default() };
