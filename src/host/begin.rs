@@ -46,6 +46,9 @@ impl Host {
                 self.on_link(handle, |link, out| link.write_command(now, op, attribute, &value, out));
                 Ok(())
             }
+            Request::SignedWrite { connection, handle, value } => {
+                self.signed_write(now, op, connection, handle, &value)
+            }
             Request::Confirm { connection } => {
                 let handle = self.handle_of(connection)?;
                 self.on_link(handle, |link, out| link.confirm(now, out));

@@ -24,6 +24,10 @@ impl Bonds {
         self.0.get(&peer)
     }
 
+    pub(super) fn get_mut(&mut self, peer: Address) -> Option<&mut Bond> {
+        self.0.get_mut(&peer)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Bond> {
         self.0.values()
     }
@@ -112,6 +116,7 @@ impl Host {
         if let Some(bond) = self.bonds.get(identity.unwrap_or(link.peer)) {
             link.guard.know(link.role, bond);
             link.serving.client.security = link.guard.for_server(false);
+            link.verify_signatures(bond);
         }
     }
 
@@ -145,6 +150,7 @@ impl Host {
         }
         bond.client = remember(link.serving.client.remembered(&self.table));
         link.guard.know(link.role, &bond);
+        link.verify_signatures(&bond);
         let peer = bond.peer;
         self.bonds.0.insert(peer, bond.clone());
         self.follow_bonds();
@@ -165,14 +171,17 @@ impl Host {
     pub(super) fn save_client(&mut self, handle: ConnectionHandle) {
         let Some(link) = self.links.get_mut(&handle) else { return };
         link.guard.save_by = None;
-        if !link.guard.security().encrypted {
-            return;
-        }
-        let Some(bond) = link.guard.bond.and_then(|peer| self.bonds.0.get_mut(&peer)) else { return };
-        let client = remember(link.serving.client.remembered(&self.table));
-        let on_air = (link.on_air != bond.peer).then_some(link.on_air).or(bond.on_air);
-        if (&client, on_air) != (&bond.client, bond.on_air) {
-            (bond.client, bond.on_air) = (client, on_air);
+        let Some(bond) = link.guard.bond.and_then(|peer| self.bonds.get_mut(peer)) else { return };
+        // In the clear a client proves nothing but what it signs.
+        let client = match link.guard.security().encrypted {
+            true => remember(link.serving.client.remembered(&self.table)),
+            false => bond.client.clone(),
+        };
+        let signed = link.serving.client.next_signature().unwrap_or(bond.sign_counters.remote);
+        let proved = link.guard.security().encrypted && link.on_air != bond.peer;
+        let on_air = proved.then_some(link.on_air).or(bond.on_air);
+        if (&client, on_air, signed) != (&bond.client, bond.on_air, bond.sign_counters.remote) {
+            (bond.client, bond.on_air, bond.sign_counters.remote) = (client, on_air, signed);
             self.events.push_back(SecurityEvent::Save(Box::new(bond.clone())).into());
         }
     }

@@ -29,6 +29,7 @@ mod request;
 mod security;
 mod sending;
 mod serving;
+mod signing;
 
 #[cfg(feature = "tokio")]
 pub(crate) use bearers::EATT_IS_OFF;

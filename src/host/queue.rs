@@ -17,6 +17,8 @@ pub(super) const WRITE_WINDOW: usize = 64;
 #[derive(Debug)]
 pub(super) enum Queued {
     WriteCommand(Bytes),
+    /// The whole PDU.
+    SignedWrite(Bytes),
     /// By handle of the value; whether the client wants it is seen when it is sent.
     Notify(Vec<(u16, Bytes)>),
     Indicate(u16, Bytes),
@@ -56,7 +58,7 @@ impl Link {
             }
             match self.queue.pop_front() {
                 None => return,
-                Some((op, Queued::WriteCommand(pdu))) => {
+                Some((op, Queued::WriteCommand(pdu) | Queued::SignedWrite(pdu))) => {
                     self.send(ChannelId::Attribute, &pdu, out);
                     out.done(op, Ok(Output::Done));
                 }

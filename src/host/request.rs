@@ -89,6 +89,16 @@ pub enum Request {
         /// At most ATT_MTU - 3 octets.
         value: Bytes,
     },
+    /// Write without response and with a signature, by the key that the bond has for that. On a link that is encrypted, or
+    /// can be, it is a write without response. Done when the link's queue has taken it.
+    SignedWrite {
+        /// On which link.
+        connection: ConnectionId,
+        /// The value's handle.
+        handle: u16,
+        /// At most ATT_MTU - 15 octets.
+        value: Bytes,
+    },
     /// An indication has reached its reader: confirm it.
     Confirm {
         /// On which link.

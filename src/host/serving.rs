@@ -229,7 +229,11 @@ impl Link {
     /// Takes a PDU of the peer's client.
     pub(super) fn serve(&mut self, now: Instant, at: BearerId, pdu: &[u8], out: &mut Out<'_>) {
         let Some(bearer) = self.bearers.get_mut(at) else { return };
+        let signed = self.serving.client.next_signature();
         let outputs = bearer.server.on_pdu(out.table, &mut self.serving.client, pdu);
+        if self.serving.client.next_signature() != signed {
+            self.guard.save_soon(now);
+        }
         self.follow(now, at, outputs, out);
     }
 

@@ -421,6 +421,37 @@ fn s18_a_bond_that_is_too_weak_for_the_configuration_encrypts_nothing() {
     encrypted(&mut script);
 }
 
+#[test]
+fn a14_what_we_sign_has_a_counter_of_its_own_and_is_sent_in_the_clear_alone() {
+    let mut signing = bond(PEER, 16, 0);
+    let csrk = Key::from_hex("505e42df9691ec72d31fcdfbeb641b61").expect("a key");
+    signing.keys = Keys { local_csrk: Some(csrk), ..Keys::default() };
+    signing.sign_counters.local = 1;
+    let mut script = knowing(config(1), signing);
+    let connection = script.link(HANDLE);
+    let write = |length: usize| {
+        let value = Bytes::from([0x13, 0x37].repeat(length / 2));
+        Request::SignedWrite { connection, handle: 0x12, value }
+    };
+    let op = script.submit(write(2));
+    assert_eq!(script.result(op), Ok(Output::Done));
+    let signed =
+        [&[0xD2, 0x12, 0, 0x13, 0x37, 1, 0, 0, 0][..], &[0xF1, 0x87, 0x1E, 0x93, 0x3C, 0x90, 0x0F, 0xF2]];
+    assert_eq!(script.frames(HANDLE), [(4, signed.concat())]);
+    script.submit(write(8));
+    assert_eq!(script.frames(HANDLE)[1].1[11..15], [2, 0, 0, 0]);
+    assert_eq!(script.host.bonds().next().expect("one").sign_counters.local, 3);
+    let op = script.submit(write(10));
+    assert_eq!(script.result(op), Err(OpError::TooLong { length: 10, limit: 8 }));
+    // With a key for encryption there is nothing to sign.
+    let mut script = knowing(config(1), bond(PEER, 16, 0));
+    let connection = encrypted(&mut script);
+    script.sent.clear();
+    let value = Bytes::from_static(b"x");
+    script.submit(Request::SignedWrite { connection, handle: 0x12, value });
+    assert_eq!(script.frames(HANDLE), [(4, vec![0x52, 0x12, 0, b'x'])]);
+}
+
 /// LE Connection Complete as a peripheral.
 fn be_connected(script: &mut Script) {
     let op = script.submit(Request::Advertise(AdvertiseOptions::new()));
