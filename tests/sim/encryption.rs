@@ -136,6 +136,7 @@ fn data_wait_while_the_peripheral_is_asked_for_its_key_and_come_encrypted_or_not
         room.send_frame(central, handle, 4, b"not in plaintext");
         room.send_frame(peripheral, connection_handle, 4, b"nor this");
         room.run(ms(1000));
+        assert_eq!(room.status(central, &enable(handle)), ErrorCode::CommandDisallowed, "one at a time");
         assert_eq!((room.frames(peripheral).len(), room.frames(central).len()), (0, 0));
         let long_term_key = Secret(key);
         room.ok(peripheral, &LeLongTermKeyRequestReply { connection_handle, long_term_key });

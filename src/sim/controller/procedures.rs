@@ -94,7 +94,8 @@ impl Radio {
         c: LeEnableEncryption<'_>,
     ) -> Result<(), ErrorCode> {
         let (link, side) = self.link_of(id, c.connection_handle)?;
-        if side != Side::Central {
+        let is_on_its_way = self.links.get(&link).is_some_and(Link::awaits_key);
+        if side != Side::Central || is_on_its_way {
             return Err(ErrorCode::CommandDisallowed);
         }
         let procedure = Procedure::Encrypt {
