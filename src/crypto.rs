@@ -21,7 +21,7 @@ pub(crate) use key::{DhKey, MacKey};
 pub use key::{Key, ParseKeyError};
 pub(crate) use key_pair::{InvalidPublicKey, KeyPair, PublicKey};
 pub(crate) use legacy::{c1, e, s1};
-pub(crate) use resolving::{ResolvingKey, ah};
+pub(crate) use resolving::{ResolvingKey, Unresolved, ah};
 pub(crate) use secure_connections::{f4, f5, f6, g2, h6, h7};
 pub(crate) use signature::{att_signature, signature};
 
