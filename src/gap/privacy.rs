@@ -10,7 +10,7 @@ mod resolving_list;
 
 pub(crate) use own::OwnAddresses;
 pub use own::OwnOnAir;
-pub(crate) use resolver::Resolver;
+pub use resolver::Resolver;
 pub(crate) use resolving_list::{Known, ListSupport, ResolvingList};
 
 use crate::hci::OwnAddressType;

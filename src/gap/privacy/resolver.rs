@@ -4,15 +4,37 @@
 //! lookup, whether it was resolved or not: most of what is heard is of strangers, who are heard often.
 
 use crate::Address;
-use crate::crypto::{Key, ResolvingKey};
+use crate::crypto::{Key, ResolvingKey, Unresolved};
 use crate::gap::device_table::key;
 use crate::gap::lru::Lru;
 
 /// The identity resolving keys of peers, and what was found with them.
+///
+/// A [`Host`](../../host/struct.Host.html) has one for the peers that it is bonded with; this is for whoever reads
+/// addresses elsewhere.
+///
+/// ```
+/// use baretooth::Address;
+/// use baretooth::gap::privacy::Resolver;
+/// use baretooth::smp::Key;
+/// let watch: Address = "C0:11:22:33:44:55/random".parse()?;
+/// let irk = Key::from_hex("9b7d390aa610103405adc857a33402ec").expect("32 digits");
+/// let mut resolver = Resolver::new();
+/// resolver.set([(watch, &irk)]);
+/// assert_eq!(resolver.resolve("70:81:94:0D:FB:AA/random".parse()?), Some(watch));
+/// assert_eq!(resolver.resolve("70:81:94:0D:FB:AB/random".parse()?), None, "a stranger");
+/// # Ok::<(), baretooth::ParseAddressError>(())
+/// ```
 #[derive(Debug)]
-pub(crate) struct Resolver {
+pub struct Resolver {
     peers: Vec<Peer>,
     answers: Lru<u64, Option<Address>>,
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 struct Peer {
@@ -25,31 +47,34 @@ const ANSWERS: usize = 4096;
 
 impl Resolver {
     /// Without keys.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self { peers: Vec::new(), answers: Lru::new(ANSWERS) }
     }
 
     /// Resolves by these keys from now on. A key of zeros stands for none and resolves nothing.
-    pub(crate) fn set<'a>(&mut self, peers: impl IntoIterator<Item = (Address, &'a Key)>) {
+    pub fn set<'a>(&mut self, peers: impl IntoIterator<Item = (Address, &'a Key)>) {
         let peers = peers.into_iter().filter(|(_, key)| !key.is_zero());
         self.peers = peers.map(|(identity, key)| Peer { key: ResolvingKey::new(key), identity }).collect();
         self.answers.clear();
     }
 
     /// Whether there is a key of this peer.
-    pub(crate) fn knows(&self, identity: Address) -> bool {
+    pub fn knows(&self, identity: Address) -> bool {
         self.peers.iter().any(|peer| peer.identity == identity)
     }
 
     /// Whose resolvable private address this is; `None` for other addresses, and for that of a stranger.
     #[inline]
-    pub(crate) fn resolve(&mut self, address: Address) -> Option<Address> {
+    pub fn resolve(&mut self, address: Address) -> Option<Address> {
         if self.peers.is_empty() || !address.is_resolvable() {
             return None;
         }
         let peers = &self.peers;
-        let resolves = |peer: &&Peer| peer.key.resolves(address.bd_addr);
-        *self.answers.entry(key(address), || peers.iter().find(resolves).map(|peer| peer.identity)).value
+        let resolve = || {
+            let unresolved = Unresolved::new(address.bd_addr);
+            peers.iter().find(|peer| peer.key.has_made(&unresolved)).map(|peer| peer.identity)
+        };
+        *self.answers.entry(key(address), resolve).value
     }
 }
 
