@@ -1,7 +1,8 @@
 //! The controller's resolving list ([Vol 4] Part E, 7.8.38 to 7.8.45 and 7.8.77): the keys by which it resolves peers'
 //! addresses itself, kept equal to ours as far as it has room.
 //!
-//! Only what is in the list is left to the controller. All else is resolved by the host, so that a list which is too
+//! Our own private addresses the host makes, so that the list is for those of peers alone, and how long the controller
+//! would show one of ours (7.8.45) does not matter. Only what is in the list is left to the controller. All else is resolved by the host, so that a list which is too
 //! short, or commands that fail, cost nothing but time.
 
 use crate::Address;
@@ -39,6 +40,8 @@ pub(crate) struct Known {
 pub(crate) struct ResolvingList {
     wanted: Vec<Known>,
     listed: Vec<Listed>,
+    /// Peers that the controller does not take.
+    refused: Vec<Address>,
     /// How many it holds, when the controller was asked.
     size: Option<usize>,
     enabled: bool,
@@ -79,6 +82,7 @@ impl ResolvingList {
     /// What the list is to be, the most important first.
     pub(crate) fn set(&mut self, wanted: Vec<Known>) {
         self.wanted = wanted.into_iter().filter(|known| !known.irk.is_zero()).collect();
+        self.refused.clear();
         self.settled = false;
     }
 
@@ -123,6 +127,10 @@ impl ResolvingList {
                 self.listed.push(Listed { known, mode: Mode::Unset });
             }
             (Step::Add(_), Some(ErrorCode::MemoryCapacityExceeded)) => self.size = Some(self.listed.len()),
+            (Step::Add(known), Some(status)) if status != ErrorCode::UnknownHciCommand => {
+                tracing::warn!(peer = %known.identity, %status, "not for the controller's resolving list");
+                self.refused.push(known.identity);
+            }
             // Also when it says that it had no such peer: asking again would not help.
             (Step::Remove(identity), Some(_)) => {
                 self.listed.retain(|listed| listed.known.identity != identity);
@@ -133,11 +141,7 @@ impl ResolvingList {
             }
             (Step::Enable(enable), Some(ErrorCode::Success)) => self.enabled = enable,
             (step, status) => {
-                tracing::warn!(
-                    ?status,
-                    ?step,
-                    "the controller's resolving list does not work; going on without"
-                );
+                tracing::warn!(?status, ?step, "the controller's resolving list does not work");
                 self.given_up = true;
             }
         }
@@ -167,7 +171,8 @@ impl ResolvingList {
             return Some(Step::Mode(listed.known.identity));
         }
         let is_listed = |known: &Known| self.listed.iter().any(|listed| listed.known == *known);
-        if let Some(known) = wanted.iter().find(|known| !is_listed(known)) {
+        let is_refused = |known: &Known| self.refused.contains(&known.identity);
+        if let Some(known) = wanted.iter().find(|known| !is_listed(known) && !is_refused(known)) {
             return Some(Step::Add(known.clone()));
         }
         let needed = !self.listed.is_empty();
@@ -347,6 +352,17 @@ mod tests {
             list.on_reset();
             assert!(command(&mut list, MODERN).is_some(), "after a reset it is tried again");
         }
+    }
+
+    #[test]
+    fn a_peer_that_the_controller_does_not_take_is_no_harm_to_the_others() {
+        let mut list = wanting(&[1, 2]);
+        for answered in [[0, 9], [0x12, 0], [0, 0], [0, 0], [0, 0]] {
+            command(&mut list, MODERN).expect("a command");
+            answer(&mut list, &answered);
+        }
+        assert_eq!([1, 2].map(|n| list.resolves(identity(n)).is_some()), [false, true]);
+        assert!(!list.needs_quiet(MODERN));
     }
 
     #[test]
