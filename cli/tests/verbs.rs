@@ -214,6 +214,7 @@ fn a_wrong_command_line_ends_with_2_and_shows_what_it_takes() {
         (&["-a", "sim", "scan", "--legacy", "--extended"], ["--legacy", "--extended"]),
         (&["-a", "sim", "scan", "--capture", "run.txt"], ["run.txt", ".pcapng"]),
         (&["-a", "sim", "scan", "--recovery", "hope"], ["hope", "reset-port"]),
+        (&["-a", "sim", "scan", "--own-address", "hidden"], ["hidden", "resolvable"]),
     ] {
         let done = run(words);
         let told = String::from_utf8_lossy(&done.stderr);

@@ -75,8 +75,9 @@ impl Privacy {
 
     /// The keys of all bonds, the most important first.
     pub(super) fn set_bonds(&mut self, bonds: Vec<Known>) {
-        let mut known = bonds;
-        known.extend(self.strangers.iter().cloned());
+        let is_bonded = |stranger: &&Known| bonds.iter().any(|bond| bond.identity == stranger.identity);
+        let strangers: Vec<_> = self.strangers.iter().filter(|it| !is_bonded(it)).cloned().collect();
+        let known = [bonds, strangers].concat();
         self.resolver.set(known.iter().map(|known| (known.identity, &known.irk)));
         self.list.set(known);
     }

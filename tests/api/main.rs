@@ -11,6 +11,7 @@ mod lost;
 mod notify;
 mod pairing;
 mod port;
+mod privacy;
 mod recovery;
 mod replay;
 mod resume;
