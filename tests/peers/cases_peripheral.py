@@ -11,7 +11,7 @@ from harness import HERE, equal, expect, tshark
 from registry import case
 
 ATT_ERRORS = dict(handle=1, read=2, write=3, pdu=4, authentication=5, request=6, offset=7, queue=9, not_found=10,
-                      group=16, application=0x80)
+                      encryption=15, group=16, application=0x80)
 EXAMPLES = HERE.parents[1] / 'examples'
 DEVICE_NAME, SERVICE_CHANGED = '2a00', '2a05'
 REMOTE_USER_TERMINATED = 0x13
@@ -28,11 +28,8 @@ class Judged:
 
     def another(self, address):
         """A second central on the air, for the same peripheral."""
-        # On rootcanal a peer joins the radio by itself.
-        port = self.central.ready['port']
-        join = ['--hci', f'tcp-client:127.0.0.1:{port}'] if port else []
         made = copy.copy(self)
-        made.central = self.bench.start_peer(*join, '--address', address, name='central.py')
+        made.central = self.bench.start_peer(*self.bench.join(self.central), '--address', address, name='central.py')
         return made
 
     def connect(self, mtu=None):

@@ -108,7 +108,7 @@ class Lines:
 
 
 class JsonProcess:
-    """A child that prints events, `ready` first."""
+    """A child that prints events, `ready` first, and takes commands."""
 
     def __init__(self, command, log, spawn=spawn):
         with open(log, 'ab') as errors:
@@ -137,29 +137,6 @@ class JsonProcess:
     def handle(self, name):
         return f"0x{self.characteristic(name)['value_handle']:04x}"
 
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-
-class DeviceProcess(JsonProcess):
-    """Our own peripheral, the program of the package baretooth-device."""
-
-    def kill(self):
-        """Lets it end, so that its capture is whole."""
-        self.process.stdin.close()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            super().kill()
-
-
-class PeerProcess(JsonProcess):
-    """peer.py, central.py or advfarm.py: it takes commands too."""
-
-    def __init__(self, script, options, log):
-        super().__init__([sys.executable, HERE / script, *options], log)
-
     def command(self, name, within=15, **members):
         """Runs a command of the peer to its end."""
         return self.answered(name, self.begin(name, **members), within)
@@ -175,6 +152,29 @@ class PeerProcess(JsonProcess):
         answer = self.lines.wait(lambda found: found.get('cmd') == name, within, f'the answer to {name}', start)
         equal(answer['event'], 'done', f'the peer\'s command {name}: {answer}')
         return answer['result']
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class DeviceProcess(JsonProcess):
+    """Our own side, the program of the package baretooth-device."""
+
+    def kill(self):
+        """Lets it end, so that its capture is whole."""
+        self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            super().kill()
+
+
+class PeerProcess(JsonProcess):
+    """peer.py, central.py or advfarm.py."""
+
+    def __init__(self, script, options, log):
+        super().__init__([sys.executable, HERE / script, *options], log)
 
 
 class Command:
@@ -271,6 +271,10 @@ class Bench:
         made = PeerProcess(name, options, self.folder / 'peers.log')
         self.peers.append(made)
         return made
+
+    def join(self, peer):
+        """Options for another one on the radio of this peer; on rootcanal all are."""
+        return ['--hci', f"tcp-client:127.0.0.1:{peer.ready['port']}"] if peer.ready['port'] else []
 
     def start_device(self, radio, *options):
         """Our own peripheral, on the radio of this peer."""

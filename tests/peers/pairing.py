@@ -214,7 +214,7 @@ class Delegate(PairingDelegate):
 
 class Session(smp.Session):
     """One pairing, with what Bumble leaves out: a random EDIV and Rand with a legacy key, keys no longer than agreed on,
-    a signature key that is not zero, and a second pairing on a link."""
+    a signature key that is not zero, a second pairing on a link, and a bond with who hangs up at once."""
 
     def __init__(self, security, manager, *words, **more):
         self.security = security
@@ -272,6 +272,12 @@ class Session(smp.Session):
     def on_pairing_failure(self, reason):
         emit('pairing_failed', reason=int(reason), by='this' if hasattr(self, 'told_failure') else 'other')
         super().on_pairing_failure(reason)
+
+    def on_peer_key_distribution_complete(self):
+        """All keys are here; Bumble forgets them when the link ends in this moment."""
+        if self.is_initiator:
+            self.distribute_keys()
+        self.finishing = asyncio.ensure_future(self.on_pairing())
 
     def on_smp_pairing_request_command(self, command):
         if self.completed:

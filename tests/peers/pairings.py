@@ -121,3 +121,7 @@ def check_keys(pairing, ours, theirs):
     for one, other in (ours, theirs), (theirs, ours):
         for name in 'irk', 'csrk':
             equal(one.get(name), other.get(f'local_{name}'), f'the {name} that the other side sent')
+
+
+def pairing_named(name):
+    return next(pairing for pairing in PAIRINGS if pairing.name == name)

@@ -7,6 +7,7 @@ Both the peripheral (Bumble's host) and the host under test sit on such controll
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 
 from bumble import controller, core, hci, link, ll
@@ -61,12 +62,13 @@ class VirtualLink:
     def __init__(self, extended: bool = True):
         self.air = AddressRouting()
         self.extended = extended
-        self.made = 0
 
     def controller(self) -> RepairedController:
-        self.made += 1
-        public = f'C0:FF:EE:00:{self.made >> 8 & 0xFF:02X}:{self.made & 0xFF:02X}'
-        made = RepairedController(f'controller-{self.made}', link=self.air, public_address=public)
+        """With the first address that none on the air has: a host that comes again alone finds the same controller."""
+        number = next(n for n in itertools.count(1) if n not in [other.number for other in self.air.controllers])
+        public = f'C0:FF:EE:00:{number >> 8 & 0xFF:02X}:{number & 0xFF:02X}'
+        made = RepairedController(f'controller-{number}', link=self.air, public_address=public)
+        made.number = number
         made.le_acl_data_packet_length, made.total_num_le_acl_data_packets = 27, 64
         made.supported_max_tx_octets = made.supported_max_rx_octets = 251
         made.le_features = made.le_features & ~hci.LeFeatureMask.LL_PRIVACY

@@ -1,18 +1,24 @@
 //! How the device behaves.
 //!
 //! The control characteristic takes, from the air: 01 disconnect · 02 `level` set and notify the battery · 03 indicate ·
-//! 04 `u16 Hz` heart rate · 06 ask for other parameters · 07 serve one service more, or no more · 08 reset the sink ·
+//! 04 `u16 Hz` heart rate · 05 send a Security Request · 06 ask for other parameters · 07 serve one service more, or no more · 08 reset the sink ·
 //! 09 open a channel and have it echoed, 0B send on it, see [`channels`] · 0A discover the peer's own table ·
 //! 0C `count` open bearers and read the peer's name on all of them at once.
 //! What it does, it does after it has answered the write.
 
+use crate::pairing::Security;
 use crate::table::Zoo;
 use crate::tell::tell;
 use crate::{Options, channels};
 use baretooth::att::AttError;
+use baretooth::bonds::JsonStore;
 use baretooth::gap::advertise::{AdvertiseOptions, ExtendedPdus};
 use baretooth::gap::advertising_data::{AdType, AdvertisingDataBuf, AdvertisingDataBuilder, Flags};
-use baretooth::{Adapter, ConnectionParameters, Eatt, GattServer, Peer, ReadRequest, Request, Requests};
+use baretooth::host::SecurityOptions;
+use baretooth::{
+    Adapter, Address, ConnectionParameters, Eatt, GattServer, OwnAddress, Peer, ReadRequest, Request,
+    Requests,
+};
 use bytes::Bytes;
 use serde_json::json;
 use std::error::Error;
@@ -28,11 +34,14 @@ const SLOW: Duration = Duration::from_secs(2);
 pub struct Device {
     options: Options,
     adapter: Adapter,
+    security: Arc<Security>,
     state: Mutex<State>,
 }
 
 /// What changes.
 struct State {
+    /// The link that was made last.
+    peer: Option<Peer>,
     server: GattServer,
     zoo: Zoo,
     grown: bool,
@@ -51,10 +60,16 @@ struct Sink {
 
 impl Device {
     pub async fn open(options: Options) -> Result<Arc<Self>, Box<dyn Error>> {
-        let mut builder = Adapter::builder().name(&options.name).mtu(options.mtu);
+        let security = SecurityOptions::new().raise(options.raise);
+        let mut builder = Adapter::builder().name(&options.name).mtu(options.mtu).security(security);
         if options.eatt {
-            // There is no pairing yet.
             builder = builder.eatt(Eatt::Unencrypted);
+        }
+        if options.pairing.private {
+            builder = builder.own_address(OwnAddress::Resolvable);
+        }
+        if let Some(store) = &options.store {
+            builder = builder.store(JsonStore::new(store));
         }
         if let Some(seed) = options.seed {
             builder = builder.seed(seed);
@@ -66,8 +81,17 @@ impl Device {
         let (zoo, table) = Zoo::new(&options.name, false)?;
         let server = adapter.serve(table).await?;
         let heart_rate = options.heart_rate;
-        let state = State { server, zoo, grown: false, indications: 0, heart_rate, sink: Sink::default() };
-        Ok(Arc::new(Self { options, adapter, state: Mutex::new(state) }))
+        let security = Security::new(options.pairing.clone(), adapter.clone())?;
+        let state = State {
+            peer: None,
+            server,
+            zoo,
+            grown: false,
+            indications: 0,
+            heart_rate,
+            sink: Sink::default(),
+        };
+        Ok(Arc::new(Self { options, adapter, security, state: Mutex::new(state) }))
     }
 
     /// Until the adapter is lost.
@@ -76,13 +100,17 @@ impl Device {
         tokio::spawn(self.clone().answer(self.server().requests()));
         tokio::spawn(self.clone().beat());
         tokio::spawn(self.clone().meet());
+        let address = self.adapter.controller().random_address.bd_addr.to_string();
         tell(
             "ready",
             json!({
-                "address": self.adapter.controller().random_address.bd_addr.to_string(),
+                "address": address, "identity": address,
                 "name": self.options.name, "table": self.state().zoo.to_json(),
             }),
         );
+        if self.options.central {
+            return Err(self.adapter.closed().await.into());
+        }
         loop {
             let advertisement = self.adapter.advertise(self.advertisement()?).await?;
             advertisement.ended().await?;
@@ -95,6 +123,21 @@ impl Device {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics with it")
+    }
+
+    pub fn security(&self) -> &Arc<Security> {
+        &self.security
+    }
+
+    /// Of the link that was made last.
+    pub fn peer(&self) -> Result<Peer, &'static str> {
+        self.state().peer.clone().ok_or("there is no link")
+    }
+
+    pub async fn connect(self: &Arc<Self>, address: Address) -> Result<(), baretooth::Error> {
+        let peer = self.adapter.connect(address).await?;
+        self.has_met(peer);
+        Ok(())
     }
 
     fn server(&self) -> GattServer {
@@ -122,12 +165,18 @@ impl Device {
     async fn meet(self: Arc<Self>) {
         let mut accepted = self.adapter.accepted();
         while let Some(peer) = accepted.next().await {
-            tell("connected", json!({ "peer": peer.address().to_string(), "role": peer.role().to_string() }));
-            tokio::spawn(async move {
-                let reason = peer.disconnected().await;
-                tell("disconnected", json!({ "reason": reason.0 }));
-            });
+            self.has_met(peer);
         }
+    }
+
+    fn has_met(&self, peer: Peer) {
+        tell("connected", json!({ "peer": peer.address().to_string(), "role": peer.role().to_string() }));
+        self.security.watch(&peer);
+        self.state().peer = Some(peer.clone());
+        tokio::spawn(async move {
+            let reason = peer.disconnected().await;
+            tell("disconnected", json!({ "reason": reason.0 }));
+        });
     }
 
     /// Until another table is served.
@@ -209,6 +258,7 @@ impl Device {
             }
             [0x03] => self.indicate().await?,
             [0x04, low, high] => self.state().heart_rate = u16::from_le_bytes([low, high]).into(),
+            [0x05] => drop(self.security.pair(peer).await?),
             [0x06] => {
                 let wanted = ConnectionParameters::default();
                 let timing = peer.update_parameters(wanted).await?;

@@ -1,18 +1,23 @@
-//! `device ADAPTER [--name NAME] [--mtu OCTETS] [--seed N] [--capture FILE] [--hr-rate HZ] [--extended] [--eatt]`: a
-//! peripheral made of the public API alone, for the centrals of other stacks to judge.
+//! `device ADAPTER [--name NAME] [--mtu OCTETS] [--seed N] [--capture FILE] [--hr-rate HZ] [--extended] [--eatt]
+//! [--store FOLDER] [--central] [--raise]`, and the options of [`pairing`]: a peripheral made of the public API alone, for
+//! the centrals of other stacks to judge; or a central that pairs, for their peripherals.
 //!
 //! Standard output has what happens, one JSON object a line; the first, `ready`, has the address and the table. It ends
-//! when standard input does. What it is told from the air it is told by the control characteristic ([`device`]).
+//! when standard input does, which has [`commands`]. What it is told from the air it is told by the control
+//! characteristic ([`device`]).
 #![forbid(unsafe_code)]
 // This is a program that uses the library, with tasks and a clock of its own.
 #![allow(clippy::disallowed_methods)]
 
 mod channels;
+mod commands;
 mod device;
+mod pairing;
 mod table;
 mod tell;
 
 use device::Device;
+use pairing::Ways;
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -27,6 +32,12 @@ pub struct Options {
     heart_rate: f64,
     extended: bool,
     eatt: bool,
+    store: Option<String>,
+    /// Connects when it is told to, and does not advertise.
+    central: bool,
+    /// Raises the security of a link when the peer wants it.
+    raise: bool,
+    pairing: Ways,
 }
 
 impl Options {
@@ -41,6 +52,10 @@ impl Options {
             heart_rate: 1.0,
             extended: false,
             eatt: false,
+            store: None,
+            central: false,
+            raise: false,
+            pairing: Ways::default(),
         };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
@@ -52,6 +67,10 @@ impl Options {
                 "--hr-rate" => options.heart_rate = value()?.parse()?,
                 "--eatt" => options.eatt = true,
                 "--extended" => options.extended = true,
+                "--store" => options.store = Some(value()?),
+                "--central" => options.central = true,
+                "--raise" => options.raise = true,
+                _ if options.pairing.take(&word, &mut value)? => {}
                 _ => return Err(format!("what is {word}?").into()),
             }
         }
@@ -72,10 +91,9 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let device = Device::open(Options::parse(std::env::args().skip(1))?).await?;
-    let (mut driver, mut nowhere) = (tokio::io::stdin(), tokio::io::sink());
     let result = tokio::select! {
         result = device.run() => result,
-        _ = tokio::io::copy(&mut driver, &mut nowhere) => Ok(()),
+        () = commands::serve(device.clone()) => Ok(()),
     };
     device.close().await;
     result
