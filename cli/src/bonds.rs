@@ -37,8 +37,13 @@ struct Keys {
     rand: String,
     /// The one that we did.
     local_ltk: Option<String>,
+    local_ediv: u16,
+    local_rand: String,
     irk: Option<String>,
+    /// The one that the peer was given.
+    local_irk: Option<String>,
     csrk: Option<String>,
+    local_csrk: Option<String>,
 }
 
 pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
@@ -83,20 +88,31 @@ impl Keys {
         let key = |key: &Option<Key>| key.as_ref().map(|key| hex(key.octets()));
         let long_term = |key: &Option<LongTermKey>| key.as_ref().map(|key| hex(key.key.octets()));
         let keys = &bond.keys;
-        let named = keys.peer_ltk.as_ref();
+        let ediv = |key: &Option<LongTermKey>| key.as_ref().map_or(0, |key| key.ediv);
+        let rand = |key: &Option<LongTermKey>| hex(&key.as_ref().map_or([0; 8], |key| key.rand));
         Self {
             ltk: long_term(&keys.peer_ltk),
-            ediv: named.map_or(0, |key| key.ediv),
-            rand: hex(&named.map_or([0; 8], |key| key.rand)),
+            ediv: ediv(&keys.peer_ltk),
+            rand: rand(&keys.peer_ltk),
             local_ltk: long_term(&keys.local_ltk),
+            local_ediv: ediv(&keys.local_ltk),
+            local_rand: rand(&keys.local_ltk),
             irk: key(&keys.irk),
+            local_irk: key(&bond.local_irk),
             csrk: key(&keys.csrk),
+            local_csrk: key(&keys.local_csrk),
         }
     }
 
     fn lines(&self) -> impl Iterator<Item = (&'static str, &String)> {
-        let keys =
-            [("LTK", &self.ltk), ("our LTK", &self.local_ltk), ("IRK", &self.irk), ("CSRK", &self.csrk)];
+        let keys = [
+            ("LTK", &self.ltk),
+            ("our LTK", &self.local_ltk),
+            ("IRK", &self.irk),
+            ("our IRK", &self.local_irk),
+            ("CSRK", &self.csrk),
+            ("our CSRK", &self.local_csrk),
+        ];
         keys.into_iter().filter_map(|(name, key)| Some((name, key.as_ref()?)))
     }
 }
