@@ -197,7 +197,7 @@ class Command:
         except BrokenPipeError:
             pass  # it ended without reading: the exit status tells
 
-    def wait(self, kind, timeout=15, **members):
+    def wait(self, kind, /, timeout=15, **members):
         """The first line of that type, and with these members."""
         wanted = {'type': kind, **members}
         return self.out.wait(lambda found: wanted.items() <= found.items(), timeout, f'{wanted} of `{self.command}`')
@@ -295,7 +295,8 @@ class Bench:
     def start(self, *words, adapter=None, stdin=None):
         self.runs += 1
         capture = self.folder / self.capture_name()
-        command = [self.program, '-a', adapter or self.adapter, '--json', '--capture', capture, *words]
+        store = [] if '--store' in words else ['--no-store']
+        command = [self.program, '-a', adapter or self.adapter, '--json', '--capture', capture, *store, *words]
         return Command(command, stdin, self.spawn)
 
     def run(self, *words, code=0, adapter=None, stdin=None, timeout=30):

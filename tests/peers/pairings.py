@@ -114,7 +114,7 @@ def check_keys(pairing, ours, theirs):
         equal(ours['ltk'], theirs['ltk'], 'the key')
     else:
         for one, other in (ours, theirs), (theirs, ours):
-            if 'local_ltk' in other:
+            if other.get('local_ltk'):
                 sent = (other['local_ltk'], other['local_ediv'], other['local_rand'])
                 equal((one['ltk'], one['ediv'], one['rand']), sent, 'the key that the other side sent')
                 expect(not any(bytes.fromhex(one['ltk'])[pairing.key_size:]), 'octets beyond the size of the key')

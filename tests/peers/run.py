@@ -23,6 +23,7 @@ import cases_live  # noqa: F401
 import cases_peripheral  # noqa: F401
 import cases_judges  # noqa: F401
 import cases_security  # noqa: F401
+import cases_pairing  # noqa: F401
 import cases_channels  # noqa: F401
 import cases_bearers  # noqa: F401
 import cases_captures  # noqa: F401 reads what the others left

@@ -3,6 +3,7 @@
 Both controllers are btvirt's, on one air. The server's table is made with bluetoothctl, whose prompts are answered here.
 """
 
+import configparser
 import os
 import re
 import threading
@@ -11,6 +12,7 @@ from harness import Failure
 
 SERVICE = '12345678-1234-5678-1234-56789abcdef0'
 CHARACTERISTIC = '12345678-1234-5678-1234-56789abcdef1'
+PROTECTED = {f'{CHARACTERISTIC[:-1]}2': 'encrypt-read', f'{CHARACTERISTIC[:-1]}3': 'encrypt-authenticated-read'}
 NAME = 'kernel-peer'
 VALUE = bytes(range(200))  # at the start; no longer one is taken
 PLUGINS_OUT = 'a2dp,avrcp,midi,bap,vcp,sap,input,hog'
@@ -35,9 +37,9 @@ class Controllers:
 
 
 class BlueZ:
-    """As a server (`serve`), or only as a host that can connect."""
+    """As a server (`serve`), with `protected` characteristics if wanted, or only as a host that can connect."""
 
-    def __init__(self, guest, address, serving=True):
+    def __init__(self, guest, address, serving=True, protected=False):
         self.guest, self.address = guest, f'{address}/public'
         guest.shell('mkdir -p /run/dbus /var/lib/bluetooth && dbus-daemon --system --fork --nopidfile')
         log = guest.out / 'bluetoothd.log'
@@ -50,9 +52,9 @@ class BlueZ:
         self.control.say(f'select {address}', '')
         self.control.say('power on', 'Changing power on succeeded')
         if serving:
-            self.serve()
+            self.serve(PROTECTED if protected else {})
 
-    def serve(self):
+    def serve(self, protected):
         say = self.control.say
         say(f'system-alias {NAME}', f'Changing {NAME} succeeded')
         say('menu gatt', 'Menu gatt')
@@ -60,10 +62,29 @@ class BlueZ:
         say('yes', '#')
         say(f'register-characteristic {CHARACTERISTIC} read,write,notify', 'value:')
         say(' '.join(f'0x{octet:02x}' for octet in VALUE), '#')
+        for uuid, flag in protected.items():
+            say(f'register-characteristic {uuid} {flag}', 'value:')
+            say(' '.join(f'0x{octet:02x}' for octet in flag.encode()), '#')
         say('register-application', 'Application registered')
         say('back', 'Menu main')
         say('discoverable on', 'Changing discoverable on succeeded')
         say('advertise on', 'Advertising object registered')
+
+    def agent(self, capability):
+        """What bluetoothctl can show and ask for from now on, when a pairing needs it."""
+        say = self.control.say
+        say('pairable on', 'Changing pairable on succeeded')
+        say('agent off', 'Agent unregistered')
+        say(f'agent {capability}', 'Agent registered')
+        say('default-agent', 'Default agent request successful')
+
+    def keys(self, peer):
+        """The keys that it keeps for this address: `LongTermKey` came from the peer, `PeripheralLongTermKey` is its own,
+        or that of both by Secure Connections."""
+        adapter = self.address.split('/')[0]
+        read = configparser.ConfigParser()
+        read.read_string(self.guest.run('cat', f'/var/lib/bluetooth/{adapter}/{peer}/info'))
+        return {section: dict(read[section]) for section in read.sections() if section.endswith('Key')}
 
     def change_table(self):
         """Takes the service out and puts it in again; who subscribed to Service Changed hears of both."""
@@ -87,6 +108,24 @@ class Conversation:
             with self.changed:
                 self.text += re.sub(r'\x1b\[[0-9;]*[A-Za-z]|[\x01\x02\r]', '', chunk.decode(errors='replace'))
                 self.changed.notify_all()
+
+    def mark(self):
+        """A place in what it has said."""
+        with self.changed:
+            return len(self.text)
+
+    def find(self, pattern, start, timeout=30):
+        """The first match in what it says from there on."""
+        with self.changed:
+            self.changed.wait_for(lambda: re.search(pattern, self.text[start:]), timeout)
+            found = re.search(pattern, self.text[start:])
+            if not found:
+                raise Failure(f'bluetoothctl did not say {pattern!r} within {timeout} s: {self.text[start:]}')
+            return found
+
+    def type(self, line):
+        """The answer to a question of its."""
+        self.process.stdin.write(line + '\n')
 
     def say(self, line, wanted, timeout=20):
         """Types a line, if there is one; returns what came since, when `wanted` is in it."""

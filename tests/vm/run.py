@@ -27,6 +27,7 @@ import cases_unplug  # noqa: F401
 import cases_messages  # noqa: F401
 import cases_bluez  # noqa: F401
 import cases_centrals  # noqa: F401
+import cases_bonds  # noqa: F401
 import cases_live  # noqa: F401
 import cases_system  # noqa: F401
 import kernel
