@@ -177,7 +177,7 @@ impl Responder {
     }
 
     /// What its user types as soon as a passkey is asked for. Without it the user waits for
-    /// [`Radio::enter_passkey`](super::Radio::enter_passkey).
+    /// [`Radio::enter_passkey`](crate::sim::Radio::enter_passkey).
     #[must_use]
     pub fn types(mut self, passkey: u32) -> Self {
         self.settings.types = Some(passkey);
@@ -205,7 +205,7 @@ impl Responder {
         self
     }
 
-    /// The identity resolving key that it hands out. A [private](super::Device::private) device hands out its own;
+    /// The identity resolving key that it hands out. A [private](crate::sim::Device::private) device hands out its own;
     /// without either each pairing draws one.
     #[must_use]
     pub fn irk(mut self, irk: [u8; 16]) -> Self {
