@@ -555,6 +555,30 @@ fn s4_no_random_value_is_shown_before_our_confirm_value() {
 }
 
 #[test]
+fn s4_a_check_that_comes_while_our_user_compares_is_kept_and_unanswered_until_then() {
+    for agrees in BOTH {
+        let options = || modern(Io::DisplayYesNo).mitm(true);
+        let mut pair = Pair::new(options(), options());
+        pair.central.pair(pair.now);
+        while pair.carry() {}
+        let (id, _) = pair.central.prompts[0];
+        assert!(pair.central.answer(pair.now, id, Answer::Yes));
+        while pair.carry() {}
+        assert_eq!(pair.air.last().map(|(central, pdu)| (*central, pdu[0])), Some((true, 0x0D)));
+        assert!(pair.peripheral.manager.long_term_key(0, [0; 8]).is_none());
+        let (id, _) = pair.peripheral.prompts[0];
+        assert!(pair.peripheral.answer(pair.now, id, if agrees { Answer::Yes } else { Answer::No }));
+        pair.settle();
+        if agrees {
+            pair.paired();
+        } else {
+            refused(&pair, true, Reason::NumericComparisonFailed);
+            assert!(!pair.codes().contains(&(false, 0x0D)));
+        }
+    }
+}
+
+#[test]
 fn s4_a_key_that_comes_twice_ends_the_pairing() {
     for by_central in BOTH {
         for code in [0x06, 0x07, 0x08, 0x09] {
@@ -574,11 +598,16 @@ fn s7_encryption_with_another_key_starts_no_distribution() {
     let mut pair = Pair::new(legacy(Io::NoInputNoOutput), legacy(Io::NoInputNoOutput));
     pair.central.pair(pair.now);
     while pair.carry() || pair.ask() {}
-    // With the key of a bond, or before the controller asked for that of the pairing.
-    pair.peripheral.encrypted(pair.now, Encrypted::WithBond);
+    let waits = |side: &Side| side.sent.is_empty() && format!("{:?}", side.manager).contains("encrypting");
+    // Before the controller has asked for the key of the pairing.
     pair.peripheral.encrypted(pair.now, Encrypted::WithPairing);
-    pair.central.encrypted(pair.now, Encrypted::WithBond);
-    assert!(pair.peripheral.sent.is_empty() && pair.central.sent.is_empty());
+    assert!(waits(&pair.peripheral));
+    // With that of a bond.
+    assert!(pair.peripheral.manager.long_term_key(0, [0; 8]).is_some());
+    for side in [&mut pair.peripheral, &mut pair.central] {
+        side.encrypted(pair.now, Encrypted::WithBond);
+        assert!(waits(side));
+    }
     assert!(pair.encrypt());
     pair.settle();
     pair.paired();
@@ -624,19 +653,26 @@ fn s12_a_thousand_security_requests_are_told_once() {
     for _ in 0..1000 {
         central.hear(Instant::START, &[0x0B, 0x0D]);
     }
-    assert_eq!(central.security_requests, 1);
+    let later = Instant::START + Duration::from_secs(5);
+    central.hear(later, &[0x0B, 0x0D]);
+    assert_eq!(central.security_requests, 1, "nobody has answered the first");
     central.manager.refuse(Instant::START, Reason::PairingNotSupported);
     central.drain();
     assert_eq!(central.sent.pop_front().as_deref(), Some(&[0x05, 0x05][..]));
     central.manager.refuse(Instant::START, Reason::PairingNotSupported);
-    for _ in 0..1000 {
-        central.hear(Instant::START, &[0x0B, 0x0D]);
-    }
-    assert_eq!((central.security_requests, central.sent.len()), (1, 0), "not again at once");
-    central.hear(Instant::START + Duration::from_secs(1), &[0x0B, 0x0D]);
+    central.hear(later, &[0x0B, 0x0D]);
     assert_eq!(central.security_requests, 2);
+    central.manager.refuse(later, Reason::PairingNotSupported);
+    central.drain();
+    central.sent.clear();
+    for _ in 0..1000 {
+        central.hear(later, &[0x0B, 0x0D]);
+    }
+    assert_eq!((central.security_requests, central.sent.len()), (2, 0), "not again at once");
+    central.hear(later + Duration::from_secs(1), &[0x0B, 0x0D]);
+    assert_eq!(central.security_requests, 3);
     // Encryption with a bond answers it.
-    central.encrypted(Instant::START + Duration::from_secs(1), Encrypted::WithBond);
+    central.encrypted(later, Encrypted::WithBond);
     let (options, identity) = (central.options.clone(), central.identity.clone());
     assert!(central.manager.accept(Instant::START, &options, identity, &mut central.rng).is_err());
 }
@@ -649,9 +685,13 @@ fn s12_a_security_request_during_a_pairing_is_ignored_and_one_from_a_central_ref
     pair.begin();
     pair.paired();
     assert_eq!(pair.central.security_requests, 0);
-    let mut peripheral = Side::new(Role::Peripheral, 1);
-    peripheral.hear(Instant::START, &[0x0B, 1]);
-    assert_eq!(peripheral.sent.pop_front().as_deref(), Some(&[0x05, 0x07][..]));
+    // What the other role alone may send.
+    for (role, pdu) in [(Role::Peripheral, &[0x0B, 1][..]), (Role::Central, &[0x01, 3, 0, 1, 16, 3, 3])] {
+        let mut side = Side::new(role, 1);
+        side.hear(Instant::START, pdu);
+        assert_eq!(side.sent.pop_front().as_deref(), Some(&[0x05, 0x07][..]));
+        assert!(side.asked.is_none() && side.security_requests == 0 && !side.manager.is_pairing());
+    }
 }
 
 #[test]

@@ -79,6 +79,10 @@ fn secure_connections_passkey_takes_twenty_rounds() {
             assert_eq!(codes.iter().filter(|&&sent| sent == (central, code)).count(), 20);
         }
     }
+    let mut nonces: Vec<_> = pair.air.iter().map(|(_, pdu)| pdu).filter(|pdu| pdu[0] == 0x04).collect();
+    nonces.sort();
+    nonces.dedup();
+    assert_eq!(nonces.len(), 40, "one of its own for each round and side");
 }
 
 #[test]

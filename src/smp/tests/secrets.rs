@@ -3,7 +3,7 @@
 use super::super::{IoCapability as Io, KeyDistribution, LocalOob, OobData, PeerOob, SecureConnections};
 use super::*;
 
-/// How octets might be printed: hexadecimal in both cases, or as a list of numbers, in either order.
+/// How octets might be printed: hexadecimal in both cases, as a list of numbers or as a text, in either order.
 fn spellings(octets: &[u8]) -> Vec<String> {
     let reversed: Vec<u8> = octets.iter().rev().copied().collect();
     let mut spellings = Vec::new();
@@ -12,6 +12,8 @@ fn spellings(octets: &[u8]) -> Vec<String> {
         for part in octets.windows(4) {
             spellings.push(part.iter().map(|octet| format!("{octet:02x}")).collect());
             spellings.push(part.iter().map(|octet| format!("{octet:02X}")).collect());
+            let escaped = format!("{:?}", Bytes::copy_from_slice(part));
+            spellings.push(escaped.trim_start_matches("b\"").trim_end_matches('"').to_owned());
             spellings.push(part.iter().map(u8::to_string).collect::<Vec<_>>().join(", "));
             spellings.push(part.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(" "));
         }
