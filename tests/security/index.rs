@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// H: HCI and transport. L: L2CAP. A: ATT and GATT. D: advertising
-/// data. C: readers of captures. R: replay.
+/// H: HCI and transport. L: L2CAP. A: ATT and GATT. S: the security manager, bonds and policy. D: advertising data.
+/// C: readers of captures. R: replay.
 fn cases() -> Vec<String> {
     let numbered = |letter: char, numbers: &[u8]| numbers.iter().map(|n| format!("{letter}{n}")).collect();
     let h: Vec<u8> = (1..=14).collect();
-    let a: Vec<u8> = (1..=13).collect();
+    let a: Vec<u8> = (1..=15).collect();
+    let s: Vec<u8> = (1..=18).collect();
     let c: Vec<u8> = (1..=21).collect();
-    let cases: [Vec<String>; 6] = [
+    let cases: [Vec<String>; 7] = [
         numbered('h', &h),
         numbered('l', &[1, 2, 3, 4, 5, 6, 7, 8]),
         numbered('a', &a),
+        numbered('s', &s),
         vec!["d".into()],
         numbered('c', &c),
         vec!["r".into()],
@@ -54,5 +56,5 @@ fn every_case_has_a_test() {
 
 fn is_case(part: &str) -> bool {
     matches!(part, "d" | "r")
-        || part.strip_prefix(['h', 'l', 'a', 'c']).is_some_and(|number| number.parse::<u8>().is_ok())
+        || part.strip_prefix(['h', 'l', 'a', 's', 'c']).is_some_and(|number| number.parse::<u8>().is_ok())
 }
