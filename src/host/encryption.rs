@@ -26,6 +26,10 @@ impl Host {
     /// As the central: encrypts a link with its bond, anew if it is encrypted, or ends it; `false` when there is no key.
     pub(super) fn encrypt_with_bond(&mut self, now: Instant, handle: ConnectionHandle) -> bool {
         let Some(link) = self.links.get(&handle) else { return false };
+        if link.guard.key.is_some() {
+            // One is on its way already, and controllers take one at a time.
+            return true;
+        }
         let Some(bond) = link.guard.bond.and_then(|peer| self.bonds.get(peer)) else { return false };
         let Some(LongTermKey { key, ediv, rand }) = bond.keys.peer_ltk.clone() else { return false };
         if !self.is_strong_enough(bond) {
