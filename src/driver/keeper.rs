@@ -8,7 +8,7 @@ use crate::Address;
 use crate::bonds::{BondStore, StoreError, Stored};
 use crate::host::Output;
 use crate::smp::{Bond, Identity};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::pending;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub(crate) struct Keeper {
     store: Option<Store>,
     running: Option<Running>,
     queue: VecDeque<Job>,
+    /// Peers of whom the store has not what it should, and why.
+    lacking: BTreeMap<Address, Arc<StoreError>>,
     /// To be written with the first bond: as long as there is none, nobody knows us by it.
     identity: Option<Identity>,
 }
@@ -58,7 +60,14 @@ impl Keeper {
     pub(crate) fn new(store: Store) -> Self {
         // Whose it is, it is told when it is asked what it has.
         let adapter = Address::public(crate::BdAddr([0; 6]));
-        Self { adapter, store: Some(store), running: None, queue: VecDeque::new(), identity: None }
+        Self {
+            adapter,
+            store: Some(store),
+            running: None,
+            queue: VecDeque::new(),
+            lacking: BTreeMap::new(),
+            identity: None,
+        }
     }
 
     /// What it has of an adapter, before anything is written.
@@ -104,7 +113,11 @@ impl Keeper {
         let running = self.running.as_mut().map(|running| &mut running.job);
         match self.queue.iter_mut().chain(running).find(of_peer) {
             Some(job) => job.waiting.push(kept),
-            None => drop(kept.0.send(Ok(kept.1))),
+            None => {
+                let (reply, output) = kept;
+                let why = self.lacking.get(&peer).cloned();
+                drop(reply.send(why.map_or(Ok(output), |error| Err(Failure::Store(error)))));
+            }
         }
     }
 
@@ -118,7 +131,7 @@ impl Keeper {
         };
         self.store = store;
         if let Some(Running { job, .. }) = self.running.take() {
-            job.end(result);
+            self.end(job, result);
         }
         self.start();
     }
@@ -136,7 +149,7 @@ impl Keeper {
         }
         let Some(mut store) = self.store.take() else {
             for job in std::mem::take(&mut self.queue) {
-                job.end(Err(panicked()));
+                self.end(job, Err(panicked()));
             }
             return;
         };
@@ -155,26 +168,30 @@ impl Keeper {
         });
         self.running = Some(Running { job, handle });
     }
+
+    fn end(&mut self, Job { work, waiting }: Job, result: Result<(), StoreError>) {
+        let result = result.map_err(Arc::new);
+        if let Err(error) = &result {
+            tracing::warn!(%error, "a bond is not kept");
+        }
+        match (work.peer(), &result) {
+            (Some(peer), Ok(())) => drop(self.lacking.remove(&peer)),
+            (Some(peer), Err(error)) => drop(self.lacking.insert(peer, error.clone())),
+            (None, _) => {}
+        }
+        for (reply, output) in waiting {
+            let _ = reply.send(result.clone().map(|()| output).map_err(Failure::Store));
+        }
+    }
 }
 
 impl Work {
+    /// Whose bond it is about.
     fn peer(&self) -> Option<Address> {
         match self {
             Self::Identity(_) => None,
             Self::Save(bond) => Some(bond.peer),
             Self::Remove(peer) => Some(*peer),
-        }
-    }
-}
-
-impl Job {
-    fn end(self, result: Result<(), StoreError>) {
-        let result = result.map_err(Arc::new);
-        if let Err(error) = &result {
-            tracing::warn!(%error, "a bond is not kept");
-        }
-        for (reply, output) in self.waiting {
-            let _ = reply.send(result.clone().map(|()| output).map_err(Failure::Store));
         }
     }
 }
