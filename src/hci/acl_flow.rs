@@ -57,6 +57,11 @@ impl AclFlow {
         self.links.get(&handle).map_or(0, |link| link.waiting.len())
     }
 
+    /// Whether the peer's controller has everything of this link.
+    pub(crate) fn is_drained(&self, handle: ConnectionHandle) -> bool {
+        self.links.get(&handle).is_none_or(|link| link.waiting.is_empty() && link.at_controller == 0)
+    }
+
     /// The next packet that may go out: links take turns.
     pub(crate) fn pump(&mut self) -> Option<HciPacket> {
         if self.free == 0 {

@@ -6,7 +6,7 @@
 use super::OpId;
 use super::pairing::Pairing;
 use super::raising::{Goal, Raising};
-use super::security::LinkSecurity;
+use super::security::{LinkSecurity, PairingSummary};
 use crate::att::AttPdu;
 use crate::gatt::server;
 use crate::hci::Role;
@@ -23,6 +23,8 @@ pub(super) struct Guard {
     /// A key that the controllers are putting into use.
     pub(super) key: Option<PendingKey>,
     pub(super) pairing: Option<Pairing>,
+    /// A pairing that is done but for the last packets of it.
+    pub(super) paired: Option<Told>,
     pub(super) raising: Raising,
     /// What the link has to have before GATT goes out on it, bond or not.
     pub(super) least: SecurityLevel,
@@ -38,6 +40,15 @@ pub(super) struct Guard {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PendingKey {
     pub(super) whose: Whose,
+    /// When the controllers have had long enough.
+    pub(super) until: Instant,
+}
+
+/// What the user of a pairing is told when the peer has the last of our keys.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) op: OpId,
+    pub(super) summary: PairingSummary,
     /// When the controllers have had long enough.
     pub(super) until: Instant,
 }
@@ -60,6 +71,7 @@ impl Guard {
             manager: SecurityManager::new(role, local, peer),
             key: None,
             pairing: None,
+            paired: None,
             raising: Raising::default(),
             least: SecurityLevel::None,
             refused: false,
@@ -137,11 +149,14 @@ impl Guard {
     /// Everybody who waits for security, for the end of the link.
     pub(super) fn close(&mut self) -> impl Iterator<Item = OpId> {
         let pairing = self.pairing.take().and_then(|pairing| pairing.op());
-        self.raising.close().chain(pairing)
+        let paired = self.paired.take().map(|told| told.op);
+        self.raising.close().chain(pairing).chain(paired)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let key = self.key.map(|key| key.until);
-        [key, self.raising.until, self.manager.deadline(), self.save_by].into_iter().flatten().min()
+        let paired = self.paired.as_ref().map(|told| told.until);
+        let deadlines = [key, paired, self.raising.until, self.manager.deadline(), self.save_by];
+        deadlines.into_iter().flatten().min()
     }
 }

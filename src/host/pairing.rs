@@ -3,7 +3,7 @@
 //! The protocol is the [`SecurityManager`](crate::smp::SecurityManager)'s, one for each link. Here are the rules that need
 //! to know more than one link: bonds, the agent, and how long a peer that failed has to wait.
 
-use super::guard::Whose;
+use super::guard::{Told, Whose};
 use super::security::{LinkSecurity, Pairable, PairingSummary, SecurityEvent};
 use super::{Host, OpError, OpId, Output};
 use crate::hci::ConnectionHandle;
@@ -13,6 +13,10 @@ use crate::smp::{
     PairingFailedReason, PairingOptions, Prompt, PromptId, SecureConnections,
 };
 use crate::{Address, Instant};
+use std::time::Duration;
+
+/// How long the last packets of a pairing may take. A link with much to send may always have some under way.
+const LAST_PACKETS: Duration = Duration::from_secs(1);
 
 /// A pairing in progress on a link.
 #[derive(Debug)]
@@ -251,7 +255,7 @@ impl Host {
 impl Host {
     fn on_paired(&mut self, now: Instant, handle: ConnectionHandle, paired: Paired) {
         let Some(link) = self.links.get_mut(&handle) else { return };
-        let (connection, on_air) = (link.id, link.peer);
+        let (connection, on_air, before) = (link.id, link.peer, link.guard.security());
         let op = self.end_prompts(handle).and_then(|pairing| pairing.op());
         self.attempts.on_paired(on_air);
         let kept = match paired.bonded {
@@ -278,13 +282,30 @@ impl Host {
         };
         let PairingSummary { secure_connections, authenticated, key_size, .. } = summary;
         let worth = PairedInfo { method: None, secure_connections, authenticated, key_size };
-        let bonded = self.links.get(&handle).is_some_and(|link| link.guard.security().bonded);
+        let bonded = self.links.get_mut(&handle).is_some_and(|link| {
+            // That there is a bond now is a change to be told.
+            let LinkSecurity { bonded, .. } = link.guard.security();
+            link.guard.set_security(before);
+            bonded
+        });
         self.on_secured(now, handle, LinkSecurity::of(&worth, bonded));
         self.events.push_back(SecurityEvent::Paired { connection, op, summary: summary.clone() }.into());
-        if let Some(op) = op {
-            self.done(op, Ok(Output::Paired(summary)));
+        if let (Some(op), Some(link)) = (op, self.links.get_mut(&handle)) {
+            link.guard.paired = Some(Told { op, summary, until: now + LAST_PACKETS });
         }
         self.raise(now, handle);
+    }
+
+    /// Tells who asked for a pairing that it is done, once the peer has the last of our keys: a user who ends the link
+    /// then leaves no bond that is one on this side alone.
+    pub(super) fn tell_paired(&mut self, now: Instant) {
+        let acl = &self.acl;
+        let told = self.links.iter_mut().filter_map(|(handle, link)| {
+            link.guard.paired.take_if(|told| told.until <= now || acl.is_drained(*handle))
+        });
+        for Told { op, summary, .. } in told.collect::<Vec<_>>() {
+            self.done(op, Ok(Output::Paired(summary)));
+        }
     }
 
     fn on_pairing_failed(&mut self, now: Instant, handle: ConnectionHandle, error: PairingError) {

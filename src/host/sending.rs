@@ -20,6 +20,7 @@ impl Host {
         }
         self.poll_advertising();
         self.poll_security(now);
+        self.tell_paired(now);
         let (acl, events) = (&mut self.acl, &mut self.events);
         let out = &mut Out { acl, events, table: &mut self.table, servers: &self.servers };
         self.links.values_mut().for_each(|link| link.pump_channels(now, out));
