@@ -2,6 +2,8 @@
 
 mod agent;
 mod dropped;
+mod offers;
+mod secrets;
 mod store;
 
 use super::line::{drop_after, ms, secs};
@@ -9,11 +11,12 @@ use baretooth::bonds::MemoryStore;
 use baretooth::gatt::server::{Access, Characteristic, Service, Table};
 use baretooth::sim::{ControllerOptions, Radio, RadioOptions};
 use baretooth::smp::{
-    IoCapability, Key, Method, OobData, PairingFailedReason, PairingOptions, Passkey, SecureConnections,
+    IoCapability, Key, Method, OobData, PairingFailedReason, PairingOptions, Passkey, PeerOob,
+    SecureConnections, SecurityLevel,
 };
 use baretooth::{
-    Adapter, AdapterBuilder, AdvertiseOptions, Agent, BdAddr, Error, ErrorKind, Pairing, PairingSummary,
-    Peer, Prompt, Uuid, uuid16,
+    Adapter, AdapterBuilder, AdvertiseOptions, Agent, BdAddr, Error, ErrorKind, PairOptions, Pairing,
+    PairingSummary, Peer, Prompt, Uuid, uuid16,
 };
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -217,4 +220,57 @@ async fn two_people_who_both_type_need_not_see_anything() {
         });
     assert_eq!(began.expect("the same digits").method, Method::PasskeyEntry);
     assert!(answered.expect("the same digits").authenticated);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_is_ended_right_behind_a_pairing_leaves_a_bond_on_both_sides() {
+    let two = two().await;
+    let mut agent = two.peripheral.agent(options(NOTHING));
+    let (began, answered) = tokio::join!(
+        async {
+            let began = two.peer.pair().finish().await;
+            two.peer.disconnect().await.expect("ends");
+            began
+        },
+        async { go_through(agent.next().await.expect("open"), People::new()).await }
+    );
+    assert!(began.expect("paired").bonded && answered.expect("paired").bonded);
+    for adapter in [&two.central, &two.peripheral] {
+        assert_eq!(adapter.bonds().await.expect("open").len(), 1);
+    }
+}
+
+/// What is brought in another way: both give, one gives, and what only legacy pairing knows.
+#[tokio::test(start_paused = true)]
+async fn what_is_exchanged_out_of_band_pairs_both_ways_one_way_and_by_a_temporary_key() {
+    let of = |local: &baretooth::smp::LocalOob| PeerOob::new(local.confirm(), local.random());
+    let data = |local, peer| OobData::SecureConnections { local, peer };
+    for (ours_goes, theirs_comes) in [(true, true), (true, false), (false, true)] {
+        let two = two().await;
+        let theirs = two.peripheral.create_oob().await.expect("open");
+        // The user is asked first, and the peer hears of nothing until then.
+        let mut pairing = two.peer.pair_with(PairOptions::from(options(NOTHING)).ask_for_oob());
+        let Some(Prompt::OutOfBand(question)) = pairing.next().await else { panic!("not asked") };
+        tokio::time::sleep(secs(60)).await;
+        let ours = question.local().clone();
+        question.exchanged(data(ours_goes.then(|| ours.clone()), theirs_comes.then(|| of(&theirs))));
+        let at_peer = data(theirs_comes.then(|| theirs.clone()), ours_goes.then(|| of(&ours)));
+        let mut agent = two.peripheral.agent(options(NOTHING).oob(at_peer));
+        let (began, answered) = tokio::join!(go_through(pairing, People::new()), async {
+            go_through(agent.next().await.expect("open"), People::new()).await
+        });
+        for summary in [began.expect("paired"), answered.expect("paired")] {
+            assert_eq!((summary.method, summary.authenticated), (Method::OutOfBand, true));
+        }
+    }
+    let two = two().await;
+    let key = || OobData::Legacy(Key::new([7; 16]));
+    let legacy = || options(NOTHING).oob(key());
+    let Outcome { began, answered } = two.pair(true, legacy(), legacy()).await;
+    assert_eq!(began.expect("paired").method, Method::OutOfBand);
+    assert!(!answered.expect("paired").secure_connections);
+    // Nothing exchanged, nothing begun.
+    let mut pairing = two.peer.pair_with(PairOptions::new().ask_for_oob());
+    drop(pairing.next().await.expect("asked"));
+    assert_eq!(pairing.finish().await.expect_err("given up").kind(), ErrorKind::Invalid);
 }
