@@ -12,8 +12,9 @@ use baretooth::gap::device_table::Device;
 use baretooth::gatt::{Characteristic, Services, USER_DESCRIPTION};
 use baretooth::hci::Phy;
 use baretooth::sim::{self, demo};
+use baretooth::smp::{IoCapability, Method, PairingOptions, Passkey, SecurityLevel};
 use baretooth::transports::AdapterSpec;
-use baretooth::{Adapter, Address, Error, Notifications, Peer, Uuid, assigned, uuid16};
+use baretooth::{Adapter, Address, Error, Notifications, Peer, Prompt, Uuid, assigned, uuid16};
 use check::Expected;
 use narrator::Narrator;
 use std::collections::BTreeMap;
@@ -79,7 +80,10 @@ async fn all_steps(adapter: &Adapter, narrator: &mut Narrator) -> Result<(), Fai
     narrator.step("refused write", refused_write(&thermometer)).await?;
     narrator.step("indication", indication(temperatures)).await?;
     narrator.step("disconnect", disconnect(adapter, &[&strap.peer, &thermometer.peer])).await?;
-    narrator.step("echo", echo(adapter)).await
+    narrator.step("echo", echo(adapter)).await?;
+    narrator.step("pair", pair(adapter)).await?;
+    narrator.step("bond", bond(adapter)).await?;
+    narrator.step("raised read", raised_read(adapter)).await
 }
 
 /// A peer with its table as discovered, and the same device as the virtual radio made it.
@@ -101,7 +105,14 @@ impl Visited {
 }
 
 async fn scan(adapter: &Adapter) -> Told<()> {
-    let made = [demo::heart_rate_strap(), demo::thermometer(), demo::echo(), demo::beacon()];
+    let made = [
+        demo::heart_rate_strap(),
+        demo::thermometer(),
+        demo::echo(),
+        demo::beacon(),
+        demo::key_finder(),
+        demo::door_lock(),
+    ];
     let mut heard: BTreeMap<Address, Device> = BTreeMap::new();
     let mut scan = adapter.scan().await?;
     let all = async {
@@ -217,6 +228,50 @@ async fn echo(adapter: &Adapter) -> Told<()> {
     peer.disconnect().await?;
     let octets: usize = messages.iter().map(Vec::len).sum();
     Ok(((), format!("{ECHOES} writes without response, {octets} octets: all came back, in order")))
+}
+
+/// As a user does who reads the passkey from the display of the lock.
+async fn pair(adapter: &Adapter) -> Told<()> {
+    let peer = adapter.connect(demo::DOOR_LOCK_ADDRESS).await?;
+    let mut pairing = peer.pair_with(PairingOptions::new().io(IoCapability::KeyboardOnly).mitm(true));
+    while let Some(prompt) = pairing.next().await {
+        if let (Prompt::EnterPasskey(answer), Some(passkey)) = (prompt, Passkey::new(demo::DOOR_LOCK_PASSKEY))
+        {
+            answer.enter(passkey);
+        }
+    }
+    let summary = pairing.finish().await?;
+    check::equal("the method", summary.method, Method::PasskeyEntry)?;
+    check::equal("the level of security", peer.security().level(), SecurityLevel::SecureConnections)?;
+    check::equal("the bond", summary.bonded, true)?;
+    lock_state(&peer).await?;
+    peer.disconnect().await?;
+    Ok(((), format!("Door lock by {}, and read what it tells no other", summary.method)))
+}
+
+/// The same lock again, for which nobody is asked anything.
+async fn bond(adapter: &Adapter) -> Told<()> {
+    let peer = adapter.connect(demo::DOOR_LOCK_ADDRESS).await?;
+    check::equal("the level of security", peer.security().level(), SecurityLevel::SecureConnections)?;
+    lock_state(&peer).await?;
+    peer.disconnect().await?;
+    Ok(((), "Door lock again: encrypted by the bond before anything was said, and read".to_owned()))
+}
+
+async fn lock_state(lock: &Peer) -> Result<(), Failure> {
+    let locked = lock.discover().await?.find(demo::LOCKED).map_err(Error::from)?;
+    check::value("the state of the lock", &lock.read(&locked).await?, &[1])
+}
+
+/// A value that is for encrypted links, read from somebody unknown on one that is not.
+async fn raised_read(adapter: &Adapter) -> Told<()> {
+    let peer = adapter.connect(demo::KEY_FINDER_ADDRESS).await?;
+    let level = peer.discover().await?.find(demo::ALERT_LEVEL).map_err(Error::from)?;
+    check::equal("the level of security", peer.security().level(), SecurityLevel::None)?;
+    check::value("the alert level", &peer.read(&level).await?, &[0])?;
+    check::equal("the level of security", peer.security().level(), SecurityLevel::Encrypted)?;
+    peer.disconnect().await?;
+    Ok(((), "Key finder wants an encrypted link, and gets it by Just Works".to_owned()))
 }
 
 async fn refused_read(strap: &Visited) -> Told<()> {

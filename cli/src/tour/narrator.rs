@@ -48,7 +48,7 @@ impl Narrator {
 
     pub fn begin(&mut self) -> io::Result<()> {
         if !self.output.is_json() {
-            self.output.line("A virtual radio, four devices, and every value checked:")?;
+            self.output.line("A virtual radio, six devices, and every value checked:")?;
         }
         self.output.flush()
     }
