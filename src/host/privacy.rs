@@ -7,7 +7,8 @@
 //! advertisement, which is on the air anyway. Each extended advertising set has an address of its own.
 //!
 //! While that address changes, nothing may use it, and while the resolving list changes, nothing at all ([Vol 4] Part E,
-//! 7.8.38): scans and advertisements pause for the moment, and an attempt to connect is waited for.
+//! 7.8.38): scans and advertisements pause for the moment. An attempt to connect is waited for; until it is over all that
+//! is on the air keeps the address that it has.
 
 use super::link::Ends;
 use super::{Host, HostConfig, OpError, OpId, Owner, State};
@@ -163,8 +164,9 @@ impl Host {
     /// called before anything else begins; `false` when no connection may begin yet.
     pub(super) fn pump_privacy(&mut self, now: Instant) -> bool {
         self.direct_attempts(now);
+        let initiating = self.connector.is_initiating();
         let sorts = self.sorts_in_use();
-        self.privacy.own.renew(now, sorts, &mut self.privacy.rng);
+        self.privacy.own.renew(now, sorts, !initiating, &mut self.privacy.rng);
         let (on_air, register) = (self.privacy.on_air(), self.privacy.register);
         let legacy = self.info.as_ref().is_some_and(|info| !info.extended);
         let connecting = self.connector.own_address().and_then(|wish| on_air.random(wish));
@@ -177,7 +179,7 @@ impl Host {
         let wanted = connecting.or(advertising).or(scanning).filter(|wanted| *wanted != register);
         let relist = self.privacy.list.needs_quiet(support);
         let readdress = wanted.is_some() || self.privacy.setting.is_some();
-        let quieten = (relist || readdress) && !self.connector.is_initiating();
+        let quieten = (relist || readdress) && !initiating;
 
         let unlike = |wanted: Option<BdAddr>| wanted.is_some_and(|wanted| wanted != register);
         let advertiser = &mut self.advertising.advertiser;
@@ -207,7 +209,9 @@ impl Host {
 
     /// When an address that is in use has to be renewed.
     pub(super) fn rotation_deadline(&self) -> Option<Instant> {
-        let State::Ready = self.state else { return None };
+        if !matches!(self.state, State::Ready) || self.connector.is_initiating() {
+            return None;
+        }
         self.sorts_in_use().into_iter().filter_map(|sort| self.privacy.own.deadline(sort)).min()
     }
 

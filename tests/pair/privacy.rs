@@ -253,6 +253,26 @@ fn a_scan_asks_from_the_most_private_address_that_was_asked_for() {
 }
 
 #[test]
+fn a_scan_goes_on_beside_an_attempt_that_outlasts_the_address() {
+    for controller in controllers() {
+        let central = config(1).own_address(OwnAddress::Resolvable).rotation(seconds(10));
+        let mut crowd = crowd(&controller, [central, config(2)]);
+        crowd.advertise(PERIPHERAL, AdvertiseOptions::new());
+        let all = scan(&mut crowd, ScanOptions::new());
+        let options = ConnectOptions::new().timeout(seconds(60));
+        let attempt = crowd.submit(CENTRAL, Request::Connect { address: address(9), options });
+        for _ in 0..5 {
+            let before = crowd.stations[CENTRAL].heard(all).len();
+            crowd.run(seconds(11));
+            assert!(crowd.stations[CENTRAL].heard(all).len() > before + 50, "it still hears");
+        }
+        assert_eq!(crowd.done(CENTRAL, attempt), Err(OpError::ConnectTimeout { after: seconds(60) }));
+        crowd.run(seconds(1));
+        assert!(crowd.stations[CENTRAL].told.result(all).is_none());
+    }
+}
+
+#[test]
 fn with_one_random_address_connecting_comes_first_and_advertising_goes_on_behind_it() {
     let crowd_of = |configs| crowd(&ControllerOptions::legacy(), configs);
     let mut crowd = crowd_of([config(1), hidden(2)]);

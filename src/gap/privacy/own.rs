@@ -74,11 +74,13 @@ impl OwnAddresses {
         *self = Self::new(fixed, irk, self.rotation);
     }
 
-    /// Makes those of `sorts` that are private and whose time is over; says whether there were any.
+    /// Makes those of `sorts` that are private and were not made yet, and with `replace` those whose time is over. Says
+    /// whether there were any.
     pub(crate) fn renew(
         &mut self,
         now: Instant,
         sorts: impl IntoIterator<Item = OwnAddress>,
+        replace: bool,
         rng: &mut impl Rng,
     ) -> bool {
         let mut renewed = false;
@@ -88,7 +90,7 @@ impl OwnAddresses {
                 OwnAddress::NonResolvable => (&mut self.non_resolvable, non_resolvable),
                 OwnAddress::Public | OwnAddress::RandomStatic => continue,
             };
-            if place.is_none_or(|private| private.until <= now) {
+            if place.is_none_or(|private| replace && private.until <= now) {
                 *place = Some(Private { address: make(&self.irk, rng), until: now + self.rotation });
                 renewed = true;
             }
@@ -184,7 +186,7 @@ mod tests {
         friend.set([(us, &Key::new([7; 16]))]);
         stranger.set([(us, &Key::new([8; 16]))]);
         for quarter in 0..20 {
-            own.renew(at(quarter * 900), [OwnAddress::Resolvable], &mut rng);
+            own.renew(at(quarter * 900), [OwnAddress::Resolvable], true, &mut rng);
             let shown = own.on_air(OwnAddress::Resolvable).random(None).map(Address::random).expect("random");
             assert!(shown.is_resolvable(), "{shown}");
             assert_eq!((friend.resolve(shown), stranger.resolve(shown)), (Some(us), None));
@@ -196,11 +198,12 @@ mod tests {
         for sort in [OwnAddress::Resolvable, OwnAddress::NonResolvable] {
             let (mut own, mut rng) = own();
             assert_eq!(own.deadline(sort), None, "it is made when it is needed");
-            assert!(own.renew(at(0), [sort], &mut rng));
+            assert!(own.renew(at(0), [sort], true, &mut rng));
             let first = own.on_air(sort).random(None);
-            assert!(!own.renew(at(899), [sort], &mut rng));
+            assert!(!own.renew(at(899), [sort], true, &mut rng));
             assert_eq!((own.on_air(sort).random(None), own.deadline(sort)), (first, Some(at(900))));
-            assert!(own.renew(at(900), [sort], &mut rng));
+            assert!(!own.renew(at(900), [sort], false, &mut rng), "it is in use where it cannot be replaced");
+            assert!(own.renew(at(900), [sort], true, &mut rng));
             assert_ne!(own.on_air(sort).random(None), first);
             assert_eq!(own.deadline(sort), Some(at(1800)));
         }
@@ -210,7 +213,7 @@ mod tests {
     fn what_is_public_or_static_stays() {
         let (mut own, mut rng) = own();
         for sort in [OwnAddress::Public, OwnAddress::RandomStatic] {
-            assert!(!own.renew(at(0), [sort], &mut rng));
+            assert!(!own.renew(at(0), [sort], true, &mut rng));
             assert_eq!(own.deadline(sort), None);
         }
         let on_air = own.on_air(OwnAddress::Public);
@@ -221,7 +224,7 @@ mod tests {
     #[test]
     fn whoever_asks_for_another_sort_has_it() {
         let (mut own, mut rng) = own();
-        own.renew(at(0), [OwnAddress::NonResolvable], &mut rng);
+        own.renew(at(0), [OwnAddress::NonResolvable], true, &mut rng);
         let shown =
             own.on_air(OwnAddress::RandomStatic).random(Some(OwnAddress::NonResolvable)).expect("random");
         assert_eq!(shown.0[5] >> 6, 0, "{shown}");
@@ -241,8 +244,11 @@ mod tests {
     #[test]
     fn a_new_identity_shows_new_addresses() {
         let (mut own, mut rng) = own();
-        own.renew(at(0), [OwnAddress::Resolvable], &mut rng);
+        own.renew(at(0), [OwnAddress::Resolvable], true, &mut rng);
         own.set_identity(BdAddr([6, 5, 4, 3, 2, 0xC1]), &Key::new([9; 16]));
-        assert!(own.renew(at(1), [OwnAddress::Resolvable], &mut rng), "the old one named somebody else");
+        assert!(
+            own.renew(at(1), [OwnAddress::Resolvable], true, &mut rng),
+            "the old one named somebody else"
+        );
     }
 }
