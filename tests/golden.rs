@@ -16,8 +16,11 @@ use baretooth::gap::scan::ScanOptions;
 use baretooth::gatt::procedure::{Discover, Read, ReadByUuid, Subscribe, Write};
 use baretooth::gatt::{Characteristic, Services};
 use baretooth::hci::{ErrorCode, Role};
-use baretooth::host::{ConnectionId, Output, Request, ServerRequest};
+use baretooth::host::{ConnectionId, Output, Request, SecurityOptions, SecurityRequest, ServerRequest};
 use baretooth::sim::{ControllerOptions, RadioOptions, demo};
+use baretooth::smp::{
+    IoCapability, Key, LocalOob, Method, OobData, PairingOptions, PeerOob, SecureConnections,
+};
 use baretooth::uuid16;
 use bytes::Bytes;
 use common::*;
@@ -26,16 +29,22 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Sessions on the virtual radio, each run by a test.
-const OURS: [&str; 6] = [
+const OURS: [&str; 10] = [
     "heart_rate.btsnoop",
     "long_values.btsnoop",
     "three_links.btsnoop",
     "advertisers.pcapng",
     "refused.pklg",
     "peripheral.btsnoop",
+    "pairing_legacy_central.btsnoop",
+    "pairing_legacy_peripheral.btsnoop",
+    "pairing_central.pcapng",
+    "pairing_peripheral.pcapng",
 ];
 /// Beginnings of the names of those that a peer took part in.
 const PEERS: [&str; 2] = ["bumble_", "rootcanal_"];
+const CENTRAL: usize = 0;
+const PERIPHERAL: usize = 1;
 
 #[test]
 fn heart_rate_on_a_controller_with_extended_commands() {
@@ -160,8 +169,6 @@ fn refusals_at_mtu_247() {
 /// What the host is a peripheral of, as it is without a table of its user's.
 #[test]
 fn a_peripheral_whose_data_change_and_which_ends_the_link() {
-    const CENTRAL: usize = 0;
-    const PERIPHERAL: usize = 1;
     let mut crowd = Crowd::new(2);
     let named = |name| AdvertisingDataBuilder::new().name(name).build().expect("short");
     let op = crowd.advertise(PERIPHERAL, AdvertiseOptions::new().data(named("first")));
@@ -182,6 +189,75 @@ fn a_peripheral_whose_data_change_and_which_ends_the_link() {
     let (connection, reason) = (link.connection, ErrorCode::RemoteUserTerminatedConnection);
     assert_eq!(crowd.ask(PERIPHERAL, Request::Disconnect { connection, reason }), Ok(Output::Done));
     check("peripheral.btsnoop", Format::BTSNOOP, &crowd.stations[PERIPHERAL].records);
+}
+
+/// Legacy pairing by all its methods: each pairs, and the next link is encrypted with the bond.
+#[test]
+fn legacy_pairing_by_every_method_as_both_sides_see_it() {
+    let mut crowd = two_that_pair(6);
+    let legacy = || PairingOptions::new().secure_connections(SecureConnections::Off);
+    for (method, [central, peripheral]) in WITHOUT_NUMBERS {
+        pair_and_meet_again(&mut crowd, method, [legacy().io(central), legacy().io(peripheral)]);
+    }
+    let with_key = || legacy().oob(OobData::Legacy(Key::new([7; 16])));
+    pair_and_meet_again(&mut crowd, Method::OutOfBand, [with_key(), with_key()]);
+    check("pairing_legacy_central.btsnoop", Format::BTSNOOP, &crowd.stations[CENTRAL].records);
+    check("pairing_legacy_peripheral.btsnoop", Format::BTSNOOP, &crowd.stations[PERIPHERAL].records);
+}
+
+/// The same by Secure Connections, which compares numbers too.
+#[test]
+fn pairing_by_every_method_as_both_sides_see_it() {
+    let mut crowd = two_that_pair(7);
+    let numbers = (Method::NumericComparison, [IoCapability::DisplayYesNo; 2]);
+    for (method, ios) in WITHOUT_NUMBERS.into_iter().chain([numbers]) {
+        pair_and_meet_again(&mut crowd, method, ios.map(|io| PairingOptions::new().io(io)));
+    }
+    let made = [CENTRAL, PERIPHERAL].map(|n| match crowd.ask(n, SecurityRequest::CreateOob) {
+        Ok(Output::Oob(made)) => made,
+        other => panic!("{other:?} of out-of-band data"),
+    });
+    let of = |local: &LocalOob, peer: &LocalOob| {
+        let peer = Some(PeerOob::new(peer.confirm(), peer.random()));
+        PairingOptions::new().oob(OobData::SecureConnections { local: Some(local.clone()), peer })
+    };
+    let [ours, theirs] = &made;
+    pair_and_meet_again(&mut crowd, Method::OutOfBand, [of(ours, theirs), of(theirs, ours)]);
+    check("pairing_central.pcapng", Format::PCAPNG, &crowd.stations[CENTRAL].records);
+    check("pairing_peripheral.pcapng", Format::PCAPNG, &crowd.stations[PERIPHERAL].records);
+}
+
+/// The central and the peripheral: nobody shows anything, and each shows what the other types.
+const WITHOUT_NUMBERS: [(Method, [IoCapability; 2]); 3] = [
+    (Method::JustWorks, [IoCapability::NoInputNoOutput; 2]),
+    (Method::PasskeyEntry, [IoCapability::DisplayOnly, IoCapability::KeyboardOnly]),
+    (Method::PasskeyEntry, [IoCapability::KeyboardOnly, IoCapability::DisplayOnly]),
+];
+
+fn two_that_pair(seed: u64) -> Crowd {
+    let hosts = [0, 1].map(|n| (ControllerOptions::default(), config(seed << 8 | n)));
+    let mut crowd = Crowd::with(RadioOptions { seed, ..RadioOptions::default() }, hosts);
+    crowd.agent(CENTRAL);
+    crowd.agent(PERIPHERAL);
+    crowd
+}
+
+/// And forget each other.
+fn pair_and_meet_again(crowd: &mut Crowd, method: Method, [ours, theirs]: [PairingOptions; 2]) {
+    let mitm = method != Method::JustWorks;
+    crowd.configure(PERIPHERAL, SecurityOptions::new().pairing(theirs.mitm(mitm)));
+    let (central, _) = crowd.link(CENTRAL, PERIPHERAL);
+    assert_eq!(crowd.pair(CENTRAL, central, ours.mitm(mitm)).expect("paired").method, method);
+    let reason = ErrorCode::RemoteUserTerminatedConnection;
+    let request = Request::Disconnect { connection: central, reason };
+    assert_eq!(crowd.ask(CENTRAL, request), Ok(Output::Done));
+    let (central, peripheral) = crowd.link(CENTRAL, PERIPHERAL);
+    for (n, connection) in [(CENTRAL, central), (PERIPHERAL, peripheral)] {
+        assert!(crowd.security(n, connection).encrypted, "the next link, by {method:?}");
+        let peer = crowd.address(1 - n);
+        assert_eq!(crowd.ask(n, SecurityRequest::Unpair { peer }), Ok(Output::Done));
+    }
+    crowd.run(ms(100));
 }
 
 #[test]
@@ -209,7 +285,7 @@ fn every_capture_is_small_and_has_its_line_in_the_readme() {
         let text = fs::metadata(folder().join(&name).with_extension("txt"));
         all += length + text.map_or(0, |text| text.len());
     }
-    assert!(all < 600_000, "{all} octets of captures and texts");
+    assert!(all < 900_000, "{all} octets of captures and texts");
     let rows = readme.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(rows, names().len(), "rows of the README's tables");
 }
