@@ -579,6 +579,32 @@ fn s4_a_check_that_comes_while_our_user_compares_is_kept_and_unanswered_until_th
 }
 
 #[test]
+fn s4_a_right_check_that_comes_too_early_or_twice_ends_the_pairing() {
+    let comparing = || {
+        let options = || modern(Io::DisplayYesNo).mitm(true);
+        let mut pair = Pair::new(options(), options());
+        pair.central.pair(pair.now);
+        while pair.carry() {}
+        pair
+    };
+    // With the same random numbers the checks are the same.
+    let mut whole = comparing();
+    whole.settle();
+    whole.paired();
+    let check = |by_central| whole.air.iter().find(|(by, pdu)| *by == by_central && pdu[0] == 0x0D);
+    let [(_, centrals), (_, peripherals)] = BOTH.map(|by| check(by).expect("both send one"));
+    // The peripheral's answers the central's, which waits for the user.
+    let mut pair = comparing();
+    pair.central.hear(pair.now, peripherals);
+    refused_out_of_order(&pair.central);
+    let mut pair = comparing();
+    pair.peripheral.hear(pair.now, centrals);
+    assert!(pair.peripheral.failed.is_none());
+    pair.peripheral.hear(pair.now, centrals);
+    refused_out_of_order(&pair.peripheral);
+}
+
+#[test]
 fn s4_a_key_that_comes_twice_ends_the_pairing() {
     for by_central in BOTH {
         for code in [0x06, 0x07, 0x08, 0x09] {
