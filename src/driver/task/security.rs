@@ -61,6 +61,10 @@ impl Task {
             SecurityEvent::Withdrawn { connection, id } => self.pairings.close(connection, id),
             SecurityEvent::Changed { connection, security } => {
                 if let Some(state) = self.states.get(&connection) {
+                    let level = security.level();
+                    if state.security.borrow().level() != level {
+                        tracing::info!(peer = %state.peer, "the link is {level}");
+                    }
                     state.set_security(security);
                 }
             }
