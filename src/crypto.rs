@@ -7,8 +7,6 @@
 //!
 //! It owns the type of every secret, which wipes what it held and is never printed. It makes nothing random by itself,
 //! knows no protocol, and never branches on a secret.
-// Much of it waits for the Security Manager, and for privacy.
-#![allow(dead_code, unused_imports)]
 
 mod key;
 mod key_pair;
@@ -19,11 +17,11 @@ mod signature;
 
 pub(crate) use key::{DhKey, MacKey};
 pub use key::{Key, ParseKeyError};
-pub(crate) use key_pair::{InvalidPublicKey, KeyPair, PublicKey};
+pub(crate) use key_pair::{KeyPair, PublicKey};
 pub(crate) use legacy::{c1, e, s1};
-pub(crate) use resolving::{ResolvingKey, Unresolved, ah};
+pub(crate) use resolving::{ResolvingKey, Unresolved};
 pub(crate) use secure_connections::{f4, f5, f6, g2, h6, h7};
-pub(crate) use signature::{att_signature, signature};
+pub(crate) use signature::att_signature;
 
 use aes::Aes128;
 use cmac::{Cmac, KeyInit, Mac};

@@ -7,11 +7,6 @@ use aes::cipher::BlockCipherEncrypt;
 use aes::{Aes128Enc, Block};
 use std::fmt;
 
-/// The hash of a random part, three octets each ([Vol 3] Part H, 2.2.2).
-pub(crate) fn ah(k: &Key, r: [u8; 3]) -> [u8; 3] {
-    hash(&schedule(k), r)
-}
-
 /// An identity resolving key whose key schedule was made once, to be tried on many addresses.
 #[derive(Clone)]
 pub(crate) struct ResolvingKey(Aes128Enc);
@@ -39,7 +34,7 @@ impl ResolvingKey {
     /// The address of a random part, whose two most significant bits are made those of a resolvable address.
     pub(crate) fn address(&self, mut prand: [u8; 3]) -> BdAddr {
         prand[2] = prand[2] & 0x3F | 0x40;
-        let ([h0, h1, h2], [p0, p1, p2]) = (hash(&self.0, prand), prand);
+        let ([h0, h1, h2], [p0, p1, p2]) = (ah(&self.0, prand), prand);
         BdAddr([h0, h1, h2, p0, p1, p2])
     }
 }
@@ -68,7 +63,8 @@ impl fmt::Debug for ResolvingKey {
     }
 }
 
-fn hash(schedule: &Aes128Enc, [p0, p1, p2]: [u8; 3]) -> [u8; 3] {
+/// The hash of a random part ([Vol 3] Part H, 2.2.2).
+fn ah(schedule: &Aes128Enc, [p0, p1, p2]: [u8; 3]) -> [u8; 3] {
     let mut block = [0; 16];
     block[..3].copy_from_slice(&[p0, p1, p2]);
     let [h0, h1, h2, ..] = encrypt(schedule, &block);
@@ -86,7 +82,7 @@ mod tests {
 
     #[test]
     fn ah_gives_the_specifications_example() {
-        assert_eq!(ah(&irk(), air("708194")), air("0dfbaa"));
+        assert_eq!(ah(&schedule(&irk()), air("708194")), air("0dfbaa"));
     }
 
     #[test]
