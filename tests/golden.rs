@@ -16,7 +16,9 @@ use baretooth::gap::scan::ScanOptions;
 use baretooth::gatt::procedure::{Discover, Read, ReadByUuid, Subscribe, Write};
 use baretooth::gatt::{Characteristic, Services};
 use baretooth::hci::{ErrorCode, Role};
-use baretooth::host::{ConnectionId, Output, Request, SecurityOptions, SecurityRequest, ServerRequest};
+use baretooth::host::{
+    ConnectionId, HostConfig, Output, Request, SecurityOptions, SecurityRequest, ServerRequest,
+};
 use baretooth::sim::{ControllerOptions, RadioOptions, demo};
 use baretooth::smp::{
     IoCapability, Key, LocalOob, Method, OobData, PairingOptions, PeerOob, SecureConnections,
@@ -234,8 +236,9 @@ const WITHOUT_NUMBERS: [(Method, [IoCapability; 2]); 3] = [
     (Method::PasskeyEntry, [IoCapability::KeyboardOnly, IoCapability::DisplayOnly]),
 ];
 
+/// Their seeds are what the README gives for a replay.
 fn two_that_pair(seed: u64) -> Crowd {
-    let hosts = [0, 1].map(|n| (ControllerOptions::default(), config(seed << 8 | n)));
+    let hosts = [0, 1].map(|n| (ControllerOptions::default(), HostConfig::seeded(10 * seed + n)));
     let mut crowd = Crowd::with(RadioOptions { seed, ..RadioOptions::default() }, hosts);
     crowd.agent(CENTRAL);
     crowd.agent(PERIPHERAL);
