@@ -42,7 +42,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     // What a capture holds, made into requests and answers of a host.
-    ("replay", &["host", "capture", "hci", "l2cap", "att", "smp", "gatt", "gap"]),
+    ("replay", &["host", "capture", "hci", "l2cap", "att", "smp", "gatt", "gap", "crypto"]),
     // Never the host nor a procedure of it: a fault that both sides share would cancel out. The functions of `crypto`
     // are judged by the specification's sample data.
     ("sim", &["hci", "l2cap", "att", "crypto", "smp::pdu", "smp::SmpPdu", "gap::advertising_data"]),

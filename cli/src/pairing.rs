@@ -61,7 +61,7 @@ enum Io {
 
 /// What came from the peer in another way. `Debug` shows none of it.
 #[derive(Clone, Debug)]
-enum Oob {
+pub enum Oob {
     TemporaryKey(Key),
     Peers(PeerOob),
 }

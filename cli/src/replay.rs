@@ -3,11 +3,13 @@
 
 use crate::failure::{Failure, Report};
 use crate::global::Global;
+use crate::pairing::Oob;
 use baretooth::ErrorKind;
 use baretooth::gatt::server::Table;
 use baretooth::host::HostConfig;
 use baretooth::peripheral::Peripheral;
-use baretooth::replay::{ReplayError, Script, ScriptError, run as replay, run_serving};
+use baretooth::replay::{ReplayError, Script, ScriptError, Unseen, run_with};
+use baretooth::smp::Passkey;
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,15 @@ pub struct Args {
     /// The device that the session served, as `advertise` takes it
     #[arg(long, value_name = "DEVICE")]
     device: Option<PathBuf>,
+    /// A passkey that was typed; once for each, in their order
+    #[arg(long = "passkey", value_name = "N")]
+    passkeys: Vec<Passkey>,
+    /// The passkey that was shown each time, if the session was told which. Others follow from --seed
+    #[arg(long, value_name = "N")]
+    shown_passkey: Option<Passkey>,
+    /// What came from a peer in another way: 16 octets for legacy pairing, or 32, its C and R; in their order
+    #[arg(long = "oob", value_name = "HEX")]
+    oobs: Vec<Oob>,
 }
 
 /// A replay without a difference, in JSON.
@@ -42,11 +53,7 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     };
     let packets = script.packets().len();
     let name = args.file.display();
-    let replayed = match args.device.as_deref().map(table).transpose()? {
-        Some(table) => run_serving(script, config, table),
-        None => replay(script, config),
-    };
-    let replayed = replayed.map_err(|error| {
+    let replayed = run_with(script, config, unseen(&args)?).map_err(|error| {
         failure(&format!("{name}: the host of today does not repeat its {packets} packets"), &error)
     })?;
     let mut output = global.output();
@@ -63,6 +70,24 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     }
     output.flush()?;
     Ok(())
+}
+
+/// What the packets do not show.
+fn unseen(args: &Args) -> Result<Unseen, Failure> {
+    let mut unseen = args.passkeys.iter().cloned().fold(Unseen::new(), Unseen::typed);
+    for oob in args.oobs.iter().cloned() {
+        unseen = match oob {
+            Oob::TemporaryKey(key) => unseen.temporary_key(key),
+            Oob::Peers(data) => unseen.out_of_band(data),
+        };
+    }
+    if let Some(passkey) = args.shown_passkey.clone() {
+        unseen = unseen.shown(passkey);
+    }
+    Ok(match args.device.as_deref().map(table).transpose()? {
+        Some(table) => unseen.serving(table),
+        None => unseen,
+    })
 }
 
 /// What a device serves.

@@ -218,3 +218,26 @@ fn what_is_no_capture_is_refused() {
         assert!(text.starts_with("replaying no-such-file failed: no-such-file cannot be opened"), "{text}");
     }
 }
+
+/// What stands in `captures/README.md` beside a capture makes the session again, and says so when something is missing.
+#[test]
+fn pairings_replay_by_the_seed_and_what_was_typed_or_came_out_of_band() {
+    let captures = concat!(env!("CARGO_MANIFEST_DIR"), "/../captures");
+    let readme = std::fs::read_to_string(format!("{captures}/README.md")).expect("there");
+    let rows = readme.lines().filter(|line| line.starts_with("| `pairing_") && line.contains("--seed"));
+    let mut replayed = 0;
+    for row in rows {
+        let [name, options] = [1, 2].map(|n| row.split('|').nth(n).expect("a cell").trim().trim_matches('`'));
+        let capture = format!("{captures}/{name}");
+        let options: Vec<_> = options.split(' ').collect();
+        let done = run(&[&["replay", &capture][..], &options].concat());
+        assert!(done.status.success(), "{name}: {}", message(&done));
+        let [seed, passkey] = [&options[..2], &options[2..4]];
+        let asked = run(&[&["replay", &capture][..], seed].concat());
+        assert!(message(&asked).contains("follows from a passkey that was typed"), "{}", message(&asked));
+        let other = run(&[&["replay", &capture, "--seed", "7"][..], passkey].concat());
+        assert!(message(&other).contains("first difference: random_address"), "{}", message(&other));
+        replayed += 1;
+    }
+    assert_eq!(replayed, 4);
+}

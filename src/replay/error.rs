@@ -28,6 +28,16 @@ pub enum ReplayError {
         /// Whether the requests were guessed from the capture, so that one may have been missed.
         guessed: bool,
     },
+    /// A packet follows from something that no packet shows, and that was not given.
+    #[error("packet {number} follows from {what}, which no capture holds: {}", decoded(expected))]
+    Unseen {
+        /// Number of the packet in the capture.
+        number: u64,
+        /// The packet.
+        expected: HciPacket,
+        /// What [`Unseen`](super::Unseen) lacks.
+        what: &'static str,
+    },
     /// The capture is over, and the host sends more.
     #[error("after the end of the capture the host sends: {}", decoded(sent))]
     AfterEnd {

@@ -33,7 +33,8 @@
 //!
 //! A capture holds packets, not calls, and not the seed of the session. All that is random in a session follows from
 //! its seed: with it (`HostConfig::new`, `--seed`) a session replays bit for bit. Without it our random address is taken
-//! from the capture; a session that used more of the seed than this ends at the first random number.
+//! from the capture; a session that used more of the seed than this, as every pairing does, ends at the first random
+//! number. Passkeys that were typed, data that came out of band and the table that was served are given ([`Unseen`]).
 
 mod course;
 mod diff;
@@ -43,13 +44,15 @@ mod infer;
 mod script;
 #[cfg(feature = "tokio")]
 mod transport;
+mod unseen;
 
 pub use diff::Difference;
 pub use error::ReplayError;
-pub use infer::{Replayed, run, run_serving};
+pub use infer::{Replayed, run, run_with};
 pub use script::{Script, ScriptError, ScriptPacket};
 #[cfg(feature = "tokio")]
 pub use transport::{ReplayProgress, ReplayRx, ReplayTransport, ReplayTx};
+pub use unseen::Unseen;
 
 use crate::capture::Direction;
 use crate::gap::connect::ConnectOptions;

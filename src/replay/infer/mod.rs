@@ -4,37 +4,43 @@
 //! request stands for is sent as it is. Requests that were made in one instant on several links are guessed together, yet
 //! which of them waited behind which no packet shows: a session of that sort may need its program to be replayed.
 //!
-//! What a session served no packet shows as a whole: it is given ([`run_serving`]), or the table that a host has by
+//! What a session served no packet shows as a whole: it is given ([`run_with`]), or the table that a host has by
 //! itself. Values of it follow from what was notified, indicated and read; answers of the user from plain reads and from
 //! writes. An advertisement whose time was over is one that was cancelled. A set that was stopped before it was on the
 //! air, data that came before the last were with the controller, values that waited while a client's request came, and
-//! the requests of credit-based channels are not guessed.
+//! the requests of credit-based channels are not guessed; nor is it when a user of two links that pair at once said what,
+//! where that is the order in which random numbers were drawn.
 
 mod advertising;
+mod bonds;
 mod options;
+mod pairing;
 mod peripheral;
 mod transcript;
 
-use super::{Replay, ReplayError, Script, ScriptPacket, Turn, is_sent};
+use super::{Replay, ReplayError, Script, ScriptPacket, Turn, Unseen, is_sent};
 use crate::att::pdu::{AttPdu, PduKind};
 use crate::att::{AttOpcode, DEFAULT_MTU};
 use crate::capture::Direction;
 use crate::gap::connect::ConnectOptions;
 use crate::gap::scan::{Duplicates, ScanOptions};
-use crate::gatt::server::{Ask, Table};
+use crate::gatt::server::Ask;
 use crate::hci::command::{
     Disconnect, LeCreateConnection, LeExtendedCreateConnection, LeSetExtendedScanEnable, LeSetRandomAddress,
     LeSetScanEnable,
 };
 use crate::hci::{AclData, AddressType, Command, ConnectionHandle, ErrorCode, Event, HciCommand, Opcode};
 use crate::host::{
-    self, ConnectionId, HostConfig, OpId, Output, Request, SecurityOptions, ServerEvent, ServerRequest,
+    self, ConnectionId, HostConfig, OpId, Output, Request, SecurityOptions, SecurityRequest, ServerEvent,
+    ServerRequest,
 };
+use crate::l2cap::ChannelId;
 use crate::transports::{HciPacket, PacketIndicator};
 use crate::{Address, BdAddr, Instant};
 use advertising::{Data, Handle};
 use bytes::Bytes;
 use options::{Connect, extended_scan, legacy_scan};
+use pairing::Pairings;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use transcript::Transcript;
@@ -70,22 +76,20 @@ pub struct Replayed {
 /// When the host sends something else than the capture holds, or something is not sent because no request was found for
 /// it.
 pub fn run(script: Script, config: HostConfig) -> Result<Replayed, ReplayError> {
-    guided(script, config, None)
+    run_with(script, config, Unseen::new())
 }
 
-/// As [`run`], for a session that served this table.
+/// As [`run`], for a session of which more is known than its packets show.
 ///
 /// # Errors
-/// As [`run`].
-pub fn run_serving(script: Script, config: HostConfig, table: Table) -> Result<Replayed, ReplayError> {
-    guided(script, config, Some(table))
-}
-
-fn guided(script: Script, config: HostConfig, table: Option<Table>) -> Result<Replayed, ReplayError> {
+/// As [`run`]; [`ReplayError::Unseen`] when something more ought to be known.
+pub fn run_with(script: Script, config: HostConfig, mut unseen: Unseen) -> Result<Replayed, ReplayError> {
+    let (table, known) = (unseen.table.take(), unseen.known.take());
     let sent = script.packets().iter().filter(|packet| is_sent(packet)).count();
     let received = script.packets().len() - sent;
     let mut guide = Guide {
-        transcript: Transcript::new(&script),
+        transcript: Transcript::new(&script, ChannelId::Attribute),
+        pairings: Pairings::new(&script, unseen),
         replay: Replay::new(script, config),
         scans: Vec::new(),
         scan: ScanOptions::new(),
@@ -99,6 +103,9 @@ fn guided(script: Script, config: HostConfig, table: Option<Table>) -> Result<Re
     };
     if let Some(table) = table {
         guide.replay.submit_now(ServerRequest::Serve(table));
+    }
+    if let Some((identity, bonds)) = known {
+        guide.replay.submit_now(SecurityRequest::Load { identity, bonds });
     }
     guide.run()?;
     let Guide { replay, requests, .. } = guide;
@@ -166,6 +173,7 @@ impl Script {
 struct Guide {
     replay: Replay,
     transcript: Transcript,
+    pairings: Pairings,
     scans: Vec<OpId>,
     /// As the last parameters said.
     scan: ScanOptions,
@@ -187,6 +195,10 @@ impl Guide {
         let mut answered = None;
         loop {
             self.foresee();
+            self.foresee_security();
+            if let Some(missing) = self.pairings.missing.take() {
+                return Err(missing);
+            }
             match self.replay.step()? {
                 None => {}
                 Some(Turn::Told(event)) => self.learn(&event),
@@ -195,7 +207,8 @@ impl Guide {
                     let place = self.replay.course.position();
                     // One guess for each packet.
                     if answered.replace(place) == Some(place) || !self.guess(place) {
-                        return Err(self.replay.not_sent(true));
+                        let missing = self.pairings.missing.take();
+                        return Err(missing.unwrap_or_else(|| self.replay.not_sent(true)));
                     }
                 }
             }
@@ -221,6 +234,7 @@ impl Guide {
             host::Event::Server(ServerEvent::Asked { connection, ask }) => {
                 self.asks.insert(*connection, ask.clone());
             }
+            host::Event::Security(event) => self.pairings.learn(event),
             _ => {}
         }
     }
@@ -247,12 +261,13 @@ impl Guide {
             return done || self.raw(packet);
         }
         match command {
-            Command::LeSetScanParameters(_) | Command::LeSetExtendedScanParameters(_) => {
-                self.begin_scan(place);
-            }
-            Command::LeSetScanEnable(LeSetScanEnable { le_scan_enable: 1, .. })
+            Command::LeSetScanParameters(_)
+            | Command::LeSetExtendedScanParameters(_)
+            | Command::LeSetScanEnable(LeSetScanEnable { le_scan_enable: 1, .. })
             | Command::LeSetExtendedScanEnable(LeSetExtendedScanEnable { enable: 1, .. }) => {
-                self.begin_scan(place);
+                if self.guess_search(place).is_none() {
+                    self.begin_scan(place);
+                }
             }
             Command::LeSetScanEnable(_) | Command::LeSetExtendedScanEnable(_) if !self.scans.is_empty() => {
                 for scan in std::mem::take(&mut self.scans) {
@@ -264,12 +279,13 @@ impl Guide {
                 }
             }
             Command::LeCreateConnection(command) => {
-                let connect = Connect::from(&command);
-                return self.connect(place, command.peer_address_type.with(command.peer_address), connect);
+                let Some(peer) = command.peer_address_type.with(command.peer_address) else { return false };
+                self.connect(place, peer, peer, Connect::from(&command));
             }
             Command::LeExtendedCreateConnection(command) => {
                 let Some(connect) = Connect::of_extended(&command) else { return self.raw(packet) };
-                return self.connect(place, command.peer_address_type.with(command.peer_address), connect);
+                let Some(peer) = command.peer_address_type.with(command.peer_address) else { return false };
+                self.connect(place, peer, peer, connect);
             }
             Command::LeCreateConnectionCancel(_) if !self.connects.is_empty() => {
                 if let Some((op, _)) = self.connects.pop_first() {
@@ -285,6 +301,9 @@ impl Guide {
                 } else {
                     return self.raw(packet);
                 }
+            }
+            Command::LeEnableEncryption(command) => {
+                return self.encrypt(command.connection_handle) || self.raw(packet);
             }
             _ => return self.raw(packet),
         }
@@ -344,32 +363,38 @@ impl Guide {
         )
     }
 
-    fn connect(&mut self, place: usize, peer: Option<Address>, connect: Connect) -> bool {
-        let Some(address) = peer else { return false };
+    fn connect(&mut self, place: usize, on_air: Address, address: Address, connect: Connect) {
         let mut options = ConnectOptions::new()
             .own_address(connect.own_address.into())
             .coded(connect.coded)
             .parameters(connect.parameters)
             // When it is given up is in the capture, too.
             .timeout(Duration::MAX);
-        if let Some(mtu) = self.mtu_offered(place, address) {
-            options = options.mtu(mtu);
+        if let Some((place, link)) = self.link_behind(place, on_air) {
+            // Whom a host knows it calls otherwise.
+            self.foresee_bond(place);
+            if let Some(mtu) = self.mtu_offered(place, link) {
+                options = options.mtu(mtu);
+            }
         }
         let op = self.submit(Request::Connect { address, options });
         self.connects.insert(op, address);
-        true
     }
 
-    /// What the host will offer on the link that comes of an attempt; the least is not offered at all.
-    fn mtu_offered(&self, place: usize, peer: Address) -> Option<u16> {
+    /// The link to a peer that comes of an attempt at a place, and where the capture tells of it.
+    fn link_behind(&self, place: usize, peer: Address) -> Option<(usize, ConnectionHandle)> {
         let packets = self.replay.course.script().packets();
         let attempts = |packet: &ScriptPacket| {
             let of = is_sent(packet).then(|| opcode(&packet.packet)).flatten();
             of == Some(LeCreateConnection::OPCODE) || of == Some(LeExtendedCreateConnection::OPCODE)
         };
         let following = packets.iter().enumerate().skip(place + 1);
-        let of_this = following.take_while(|(_, packet)| !attempts(packet));
-        let (place, link) = of_this.filter_map(|(n, p)| Some((n, connected(p, peer)?))).next()?;
+        let mut of_this = following.take_while(|(_, packet)| !attempts(packet));
+        of_this.find_map(|(at, packet)| Some((at, connected(packet, peer)?)))
+    }
+
+    /// What the host offers on a link; the least is not offered at all.
+    fn mtu_offered(&self, place: usize, link: ConnectionHandle) -> Option<u16> {
         match AttPdu::from_octets(self.transcript.first_of_host(link, place)?) {
             Ok(AttPdu::ExchangeMtuReq(request)) => Some(request.client_rx_mtu),
             _ => Some(DEFAULT_MTU),
@@ -391,6 +416,9 @@ impl Guide {
     /// Makes the request that a PDU on a link is of.
     fn request_on(&mut self, handle: ConnectionHandle, place: usize) -> Option<()> {
         let connection = self.replay.host.connection(handle)?;
+        if self.pairings.transcript.pdu_at(handle, place).is_some() {
+            return self.go_on_pairing(handle, connection, place);
+        }
         let pdu = self.transcript.pdu_at(handle, place)?.clone();
         let mut end = place;
         let request = match AttPdu::from_octets(&pdu).ok()? {

@@ -1,4 +1,4 @@
-//! What was said on each link of a script, in whole ATT PDUs, and which procedure says it.
+//! What was said on each link of a script, in whole PDUs of one fixed channel, and which ATT procedure says it.
 
 use crate::Uuid;
 use crate::att::pdu::PduKind;
@@ -42,7 +42,7 @@ enum Said {
 }
 
 impl Transcript {
-    pub(super) fn new(script: &Script) -> Self {
+    pub(super) fn new(script: &Script, channel: ChannelId) -> Self {
         let mut transcript = Self::default();
         let mut arriving: BTreeMap<(ConnectionHandle, bool), (usize, Reassembly)> = BTreeMap::new();
         for (place, packet) in script.packets().iter().enumerate() {
@@ -63,7 +63,7 @@ impl Transcript {
             // A frame that was cut off by the next is the host's to drop as well.
             let frame = frames.on_packet(&acl, packet.packet.bytes()).or_else(|_| frames.take());
             if let Ok(Some(frame)) = frame
-                && frame.channel == ChannelId::Attribute
+                && frame.channel == channel
             {
                 let said = if sent { Said::ByHost(frame.payload) } else { Said::ByPeer(frame.payload) };
                 let entry = Entry { first: *first, last: place, said };
@@ -83,8 +83,37 @@ impl Transcript {
 
     /// The first that the host says on a link, from a place on.
     pub(super) fn first_of_host(&self, link: ConnectionHandle, place: usize) -> Option<&Bytes> {
-        let entries = self.from(link, place).take_while(|entry| !matches!(entry.said, Said::End));
-        entries.filter_map(Entry::by_host).next()
+        Some(self.of_host(link, place).next()?.1)
+    }
+
+    /// What the host says on a link from a place on, and where each begins.
+    pub(super) fn of_host(
+        &self,
+        link: ConnectionHandle,
+        place: usize,
+    ) -> impl Iterator<Item = (usize, &Bytes)> {
+        self.until_end(link, place).filter_map(|entry| Some((entry.first, entry.by_host()?)))
+    }
+
+    /// What the peer says on a link from a place on.
+    pub(super) fn of_peer(&self, link: ConnectionHandle, place: usize) -> impl Iterator<Item = &Bytes> {
+        self.until_end(link, place).filter_map(|entry| match &entry.said {
+            Said::ByPeer(pdu) => Some(pdu),
+            _ => None,
+        })
+    }
+
+    /// What the peer has said when the packet at this place is there.
+    pub(super) fn peers_pdu_at(&self, link: ConnectionHandle, place: usize) -> Option<&Bytes> {
+        let entry = self.from(link, place).next()?;
+        match &entry.said {
+            Said::ByPeer(pdu) if entry.last == place => Some(pdu),
+            _ => None,
+        }
+    }
+
+    fn until_end(&self, link: ConnectionHandle, place: usize) -> impl Iterator<Item = &Entry> {
+        self.from(link, place).take_while(|entry| !matches!(entry.said, Said::End))
     }
 
     /// What the peer's request that ends with the packet at this place reads: the handle, and as much of the value as it
