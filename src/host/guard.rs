@@ -4,6 +4,7 @@
 //! Plain state of one link. What is done with it, `encryption`, `pairing` and `raising` say.
 
 use super::OpId;
+use super::joining::Joining;
 use super::pairing::Pairing;
 use super::raising::{Goal, Raising};
 use super::security::{LinkSecurity, PairingSummary};
@@ -23,6 +24,8 @@ pub(super) struct Guard {
     /// A key that the controllers are putting into use.
     pub(super) key: Option<PendingKey>,
     pub(super) pairing: Option<Pairing>,
+    /// Another that is asked for meanwhile.
+    pub(super) joining: Option<Joining>,
     /// A pairing that is done but for the last packets of it.
     pub(super) paired: Option<Told>,
     pub(super) raising: Raising,
@@ -71,6 +74,7 @@ impl Guard {
             manager: SecurityManager::new(role, local, peer),
             key: None,
             pairing: None,
+            joining: None,
             paired: None,
             raising: Raising::default(),
             least: SecurityLevel::None,
@@ -146,11 +150,17 @@ impl Guard {
         self.key.is_some() || self.pairing.is_some()
     }
 
+    /// A request that waits no more; `false` when it did not.
+    pub(super) fn cancel(&mut self, op: OpId) -> bool {
+        self.raising.cancel(op) || self.joining.take_if(|joining| joining.op == op).is_some()
+    }
+
     /// Everybody who waits for security, for the end of the link.
     pub(super) fn close(&mut self) -> impl Iterator<Item = OpId> {
         let pairing = self.pairing.take().and_then(|pairing| pairing.op());
         let paired = self.paired.take().map(|told| told.op);
-        self.raising.close().chain(pairing).chain(paired)
+        let joining = self.joining.take().map(|joining| joining.op);
+        self.raising.close().chain(pairing).chain(paired).chain(joining)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {

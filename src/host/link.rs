@@ -162,7 +162,7 @@ impl Link {
             unwanted.into_iter().for_each(|channel| self.channels.credit().close(now, channel));
             return true;
         }
-        waited || self.guard.raising.cancel(op) || self.serving.cancel(op) || self.channels.cancel(now, op)
+        waited || self.guard.cancel(op) || self.serving.cancel(op) || self.channels.cancel(now, op)
     }
 
     /// The controller has begun what a request asks for, and an event will say how it went.

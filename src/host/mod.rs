@@ -16,6 +16,7 @@ mod encryption;
 mod event;
 mod guard;
 mod indications;
+mod joining;
 mod ladder;
 mod link;
 mod pairing;

@@ -197,6 +197,7 @@ impl Host {
             self.on_security_output(now, handle, output);
             self.raise_wanted(now);
         }
+        self.begin_joining(now);
     }
 
     fn next_security_output(&mut self) -> Option<(ConnectionHandle, smp::Output)> {
@@ -290,7 +291,8 @@ impl Host {
         });
         self.on_secured(now, handle, LinkSecurity::of(&worth, bonded));
         self.events.push_back(SecurityEvent::Paired { connection, op, summary: summary.clone() }.into());
-        if let (Some(op), Some(link)) = (op, self.links.get_mut(&handle)) {
+        let Some(link) = self.links.get_mut(&handle) else { return };
+        if let Some(op) = op.or_else(|| link.guard.take_content(&summary)) {
             link.guard.paired = Some(Told { op, summary, until: now + LAST_PACKETS });
         }
         self.raise(now, handle);

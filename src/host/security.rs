@@ -3,7 +3,6 @@
 //! What is done about it stands in `encryption` (the keys that links use), `pairing` (how they come about), `raising`
 //! (who wants a link to have more) and `bonds` (what is kept).
 
-use super::pairing::Begun;
 use super::raising::Goal;
 use super::{ConnectionId, Event, Host, OpError, OpId, Output, Request};
 use crate::smp::{
@@ -133,7 +132,8 @@ pub enum SecurityRequest {
     /// Whether somebody answers prompts of pairings that no request of ours began. Done at once.
     Agent(bool),
     /// Pair, anew where there is a bond. Ends with [`Output::Paired`], after the [`SecurityEvent::Save`] of the bond.
-    /// Cancelled, it tells the peer that the pairing is over.
+    /// Cancelled, it tells the peer that the pairing is over. Where one is in progress that the peer began, or an
+    /// operation of ours, it waits for that one, and pairs anew only if that leaves less than is asked for.
     Pair {
         /// On which link.
         connection: ConnectionId,
@@ -274,7 +274,7 @@ impl Host {
             SecurityRequest::Agent(agent) => self.agent = agent,
             SecurityRequest::Pair { connection, options } => {
                 let handle = self.handle_of(connection)?;
-                return self.begin_pairing(now, handle, Begun::Request(op), &options);
+                return self.pair(now, handle, op, options);
             }
             SecurityRequest::Encrypt { connection } => {
                 let handle = self.handle_of(connection)?;

@@ -12,6 +12,7 @@ mod connecting;
 mod controllers;
 mod endings;
 mod gatt;
+mod joining;
 mod many;
 mod misbehaviour;
 mod privacy;
