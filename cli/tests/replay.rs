@@ -7,6 +7,8 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 const STRAP: &str = "C0:BA:E7:70:00:01/random";
 const THERMOMETER: &str = "C0:BA:E7:70:00:02/random";
+const FINDER: &str = "C0:BA:E7:70:00:05/random";
+const LOCK: &str = "C0:BA:E7:70:00:06/random";
 const NOBODY: &str = "C0:00:00:00:00:09/random";
 const LOG: &str = "ba8e7007-0001-4000-8000-000000000001";
 
@@ -106,6 +108,47 @@ fn each_verb_says_the_same_on_its_capture_as_on_the_radio() {
             assert!(guessed.status.success(), "{verb:?} {seed:?}: {}", message(&guessed));
         }
     }
+}
+
+#[test]
+fn a_verb_that_pairs_says_the_same_on_its_capture_with_its_seed() {
+    let folder = Folder::new("pairings");
+    let typed = ["--passkey", "123456"];
+    let verbs: [(&[&str], &[&str]); 6] = [
+        (&["pair", FINDER], &[]),
+        (&["pair", FINDER, "--legacy", "--no-bond"], &[]),
+        (&["pair", LOCK, "--io", "keyboard-only", "--mitm", "--passkey", "123456"], &typed),
+        (&["pair", LOCK, "--legacy", "--io", "keyboard-only", "--mitm", "--passkey", "123456"], &typed),
+        // Another passkey than the lock shows.
+        (&["pair", LOCK, "--io", "keyboard-only", "--mitm", "--passkey", "7"], &["--passkey", "7"]),
+        // A value for encrypted links.
+        (&["read", FINDER, "2a06"], &[]),
+    ];
+    for (n, (verb, given)) in verbs.iter().enumerate() {
+        let capture = folder.file(&format!("{n}.btsnoop"));
+        let recorded = run(&[&["-a", "sim", "--seed", "5", "--capture", &capture], *verb].concat());
+        assert_ne!(recorded.status.code(), Some(2), "{verb:?}: {}", message(&recorded));
+        let replayed = run(&[&["-a", &format!("replay:{capture}"), "--seed", "5"], *verb].concat());
+        assert_eq!(replayed.stdout, recorded.stdout, "{verb:?}: {}", message(&replayed));
+        assert_eq!(message(&replayed), message(&recorded), "{verb:?}");
+        let guessed = run(&[&["replay", &capture, "--seed", "5"], *given].concat());
+        assert!(guessed.status.success(), "{verb:?}: {}", message(&guessed));
+    }
+}
+
+#[test]
+fn a_session_with_a_bond_of_a_store_replays_without_the_store() {
+    let folder = Folder::new("store");
+    let (store, capture) = (folder.file("bonds"), folder.file("read.btsnoop"));
+    let with = |words: &[&str]| run(&[&["-a", "sim", "--seed", "5", "--store", &store], words].concat());
+    assert!(with(&["pair", FINDER]).status.success());
+    // The radio is another, and the finder knows nothing of the bond.
+    let refused = with(&["--capture", &capture, "read", FINDER, "2a06"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", message(&refused));
+    let guessed = run(&["replay", &capture]);
+    assert!(guessed.status.success(), "{}", message(&guessed));
+    let told = String::from_utf8_lossy(&run(&["decode", &capture]).stdout).into_owned();
+    assert!(told.contains("LE Enable Encryption"), "{told}");
 }
 
 #[test]
