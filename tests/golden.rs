@@ -17,11 +17,13 @@ use baretooth::gatt::procedure::{Discover, Read, ReadByUuid, Subscribe, Write};
 use baretooth::gatt::{Characteristic, Services};
 use baretooth::hci::{ErrorCode, Role};
 use baretooth::host::{
-    ConnectionId, HostConfig, Output, Request, SecurityOptions, SecurityRequest, ServerRequest,
+    ConnectionId, Event, HostConfig, OpError, Output, Request, SecurityEvent, SecurityOptions,
+    SecurityRequest, ServerRequest,
 };
-use baretooth::sim::{ControllerOptions, RadioOptions, demo};
+use baretooth::sim::{self, ControllerOptions, Device, RadioOptions, Responder, demo};
 use baretooth::smp::{
-    IoCapability, Key, LocalOob, Method, OobData, PairingOptions, PeerOob, SecureConnections,
+    Answer, IoCapability, Key, LocalOob, Method, OobData, PairingFailedReason, PairingOptions, Passkey,
+    PeerOob, PromptId, SecureConnections,
 };
 use baretooth::uuid16;
 use bytes::Bytes;
@@ -31,7 +33,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Sessions on the virtual radio, each run by a test.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     "heart_rate.btsnoop",
     "long_values.btsnoop",
     "three_links.btsnoop",
@@ -42,6 +44,7 @@ const OURS: [&str; 10] = [
     "pairing_legacy_peripheral.btsnoop",
     "pairing_central.pcapng",
     "pairing_peripheral.pcapng",
+    "pairing_failures.pklg",
 ];
 /// Beginnings of the names of those that a peer took part in.
 const PEERS: [&str; 2] = ["bumble_", "rootcanal_"];
@@ -227,6 +230,54 @@ fn pairing_by_every_method_as_both_sides_see_it() {
     pair_and_meet_again(&mut crowd, Method::OutOfBand, [of(ours, theirs), of(theirs, ours)]);
     check("pairing_central.pcapng", Format::PCAPNG, &crowd.stations[CENTRAL].records);
     check("pairing_peripheral.pcapng", Format::PCAPNG, &crowd.stations[PERIPHERAL].records);
+}
+
+/// Each with a device of its own, whose security manager is of other hands than the host's.
+#[test]
+fn pairings_that_fail_and_one_that_a_read_leads_to() {
+    let config = HostConfig::seeded(80);
+    let mut pair =
+        Pair::with(RadioOptions { seed: 8, ..RadioOptions::default() }, ControllerOptions::default(), config);
+    let shows = || Responder::new().io(IoCapability::DisplayOnly).shows(654_321);
+    let typed = || Answer::Passkey(Passkey::new(123_456).expect("six digits"));
+    let keyboard = || PairingOptions::new().io(IoCapability::KeyboardOnly).mitm(true);
+    let compares = || PairingOptions::new().io(IoCapability::DisplayYesNo).mitm(true);
+    let legacy = || shows().secure_connections(sim::SecureConnections::Off);
+    let number = || Responder::new().io(IoCapability::DisplayYesNo);
+    for (n, (responder, options, answer, reason)) in (1..).zip([
+        (legacy(), keyboard(), Some(typed()), PairingFailedReason::ConfirmValueFailed),
+        (shows(), keyboard(), Some(typed()), PairingFailedReason::ConfirmValueFailed),
+        (number(), compares(), Some(Answer::No), PairingFailedReason::NumericComparisonFailed),
+        (Responder::new(), keyboard(), None, PairingFailedReason::AuthenticationRequirements),
+    ]) {
+        pair.room(|radio| radio.add_device(Device::new(address(n)).pairing(responder)));
+        let connection = pair.connect(address(n));
+        let op = pair.submit(SecurityRequest::Pair { connection, options: Box::new(options) });
+        if let Some(answer) = answer {
+            let prompt = prompted(&mut pair, connection);
+            pair.submit(SecurityRequest::Answer { connection, prompt, answer });
+        }
+        let Err(OpError::Pairing(error)) = pair.done(op) else { panic!("no failure") };
+        assert_eq!(error.reason, reason);
+        pair.run(ms(100));
+        hang_up(&mut pair, connection);
+    }
+    pair.room(|radio| radio.add_device(demo::key_finder()));
+    let link = pair.connect(demo::KEY_FINDER_ADDRESS);
+    let level = pair.gatt(link, ReadByUuid::new(demo::ALERT_LEVEL)).expect("the link is paired for it");
+    assert_eq!(level[0].value[..], [0]);
+    pair.run(ms(100));
+    hang_up(&mut pair, link);
+    check("pairing_failures.pklg", Format::PACKET_LOGGER, &pair.records);
+}
+
+fn prompted(pair: &mut Pair, on: ConnectionId) -> PromptId {
+    let prompt = |event: &Event| match event {
+        Event::Security(SecurityEvent::Prompt { connection, id, .. }) if *connection == on => Some(*id),
+        _ => None,
+    };
+    pair.until("a prompt", |pair| pair.told.events.iter().any(|event| prompt(event).is_some()));
+    pair.told.events.iter().find_map(prompt).expect("waited for")
 }
 
 /// The central and the peripheral: nobody shows anything, and each shows what the other types.

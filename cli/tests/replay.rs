@@ -285,5 +285,5 @@ fn pairings_replay_by_the_seed_and_what_was_typed_or_came_out_of_band() {
         assert!(message(&other).contains("first difference: random_address"), "{}", message(&other));
         replayed += 1;
     }
-    assert_eq!(replayed, 4);
+    assert_eq!(replayed, 5);
 }

@@ -66,7 +66,7 @@ impl Unseen {
     }
 
     /// Data of a peer for Secure Connections that came out of band, behind those given before. What the peer was given
-    /// follows from the seed.
+    /// follows from the seed, if it made use of it: data of ours that were in vain leave no packet.
     pub fn out_of_band(mut self, data: PeerOob) -> Self {
         self.out_of_band.push_back(data);
         self

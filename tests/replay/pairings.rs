@@ -10,8 +10,8 @@ use baretooth::sim::{
     self, ControllerOptions, Device, DeviceId, RadioOptions, Responder, Server, Table, property,
 };
 use baretooth::smp::{
-    Answer, Bond, IoCapability, Key, Method, PairingFailedReason, PairingOptions, Passkey, PeerOob, Prompt,
-    PromptId, SecureConnections,
+    Answer, Bond, IoCapability, Key, Method, OobData, PairingFailedReason, PairingOptions, Passkey, PeerOob,
+    Prompt, PromptId, SecureConnections,
 };
 use baretooth::{ErrorCode, uuid16};
 
@@ -106,6 +106,23 @@ fn every_method_of_both_generations_replays_bit_for_bit_in_both_roles() {
             .collect();
         assert_eq!(methods(&replayed), expected, "{}", session.name);
     }
+}
+
+#[test]
+fn pairings_that_failed_fail_again() {
+    let script = Script::open(path("pairing_failures.pklg")).expect("a capture");
+    let config = script.configure(HostConfig::seeded(80));
+    let passkey = || Passkey::new(123_456).expect("six digits");
+    let replayed = replay::run_with(script, config, Unseen::new().typed(passkey()).typed(passkey()));
+    let replayed = replayed.unwrap_or_else(|error| panic!("{error}"));
+    let reasons = [
+        PairingFailedReason::ConfirmValueFailed,
+        PairingFailedReason::ConfirmValueFailed,
+        PairingFailedReason::NumericComparisonFailed,
+        PairingFailedReason::AuthenticationRequirements,
+    ];
+    assert_eq!(failed(&replayed), reasons);
+    assert_eq!(methods(&replayed), [(Method::JustWorks, true)]);
 }
 
 /// The number of the first PDU of this code that the host of a session sent.
@@ -248,6 +265,32 @@ fn a_wrong_passkey_a_no_and_a_pairing_that_is_given_up_are_guessed() {
     let (mut pair, _) = room(Responder::new().io(IoCapability::DisplayYesNo));
     assert!(pairing_of(&mut pair, IoCapability::DisplayYesNo, Some(Answer::No)).is_err());
     assert_eq!(failed(&guessed(&pair, Unseen::new())), [PairingFailedReason::NumericComparisonFailed]);
+}
+
+#[test]
+fn data_that_went_out_of_band_in_either_direction_or_both_are_made_again_or_given() {
+    for (we_know, it_knows) in [(true, true), (true, false), (false, true)] {
+        let mut pair = Pair::with(RadioOptions::default(), ControllerOptions::default(), config(8));
+        let (mut responder, data) = Responder::new().makes_out_of_band(9);
+        let mut local = None;
+        if it_knows {
+            let op = pair.submit(SecurityRequest::CreateOob);
+            let Ok(Output::Oob(ours)) = pair.done(op) else { panic!("no data") };
+            let (confirm, random) = (ours.confirm(), ours.random());
+            responder = responder.knows_out_of_band(sim::OutOfBand { confirm, random });
+            local = Some(ours);
+        }
+        pair.room(|radio| radio.add_device(keeper(responder)));
+        let connection = pair.connect(address(1));
+        let peer = PeerOob::new(data.confirm, data.random);
+        let both = OobData::SecureConnections { local, peer: we_know.then(|| peer.clone()) };
+        let options = Box::new(PairingOptions::new().oob(both));
+        let op = pair.submit(SecurityRequest::Pair { connection, options });
+        pair.done(op).expect("paired");
+        pair.run(ms(200));
+        let unseen = if we_know { Unseen::new().out_of_band(peer) } else { Unseen::new() };
+        assert_eq!(methods(&guessed(&pair, unseen)), [(Method::OutOfBand, true)]);
+    }
 }
 
 #[test]
