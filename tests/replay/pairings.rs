@@ -262,6 +262,14 @@ fn a_wrong_passkey_a_no_and_a_pairing_that_is_given_up_are_guessed() {
         assert_eq!(pairing_of(&mut pair, IoCapability::KeyboardOnly, None), Err(OpError::Cancelled));
         guessed(&pair, Unseen::new());
     }
+    // Before anybody is asked anything.
+    let (mut pair, _) = room(Responder::new());
+    let connection = pair.connect(address(1));
+    let op = pair.submit(SecurityRequest::Pair { connection, options: Box::default() });
+    pair.cancel(op);
+    assert_eq!(pair.done(op), Err(OpError::Cancelled));
+    assert_eq!(failed(&guessed(&pair, Unseen::new())), [PairingFailedReason::UnspecifiedReason]);
+
     let (mut pair, _) = room(Responder::new().io(IoCapability::DisplayYesNo));
     assert!(pairing_of(&mut pair, IoCapability::DisplayYesNo, Some(Answer::No)).is_err());
     assert_eq!(failed(&guessed(&pair, Unseen::new())), [PairingFailedReason::NumericComparisonFailed]);
@@ -329,7 +337,10 @@ fn a_pairing_that_a_server_or_a_peripheral_asks_for_and_one_that_is_not_wanted_a
     let connection = pair.connect(address(1));
     assert_eq!(pair.gatt(connection, Read::new(KEPT)).expect("raised")[..], [87]);
     pair.run(ms(200));
-    assert_eq!(methods(&guessed(&pair, Unseen::new())), [(Method::JustWorks, true)]);
+    let replayed = guessed(&pair, Unseen::new());
+    assert_eq!(methods(&replayed), [(Method::JustWorks, true)]);
+    let refused = |event: &Event| matches!(event, Event::OpDone { result: Err(_), .. });
+    assert!(!replayed.events.iter().any(refused), "there was one read, not two");
 
     // The peripheral asks, of a host with an agent and of one without.
     for agent in [true, false] {
