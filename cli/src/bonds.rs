@@ -1,21 +1,44 @@
-//! `bonds`: what is kept of earlier pairings. No adapter is needed.
+//! `bonds`: what is kept of earlier pairings, and the bonds of other programs. No adapter is needed.
+
+mod export;
+mod import;
 
 use crate::failure::Failure;
 use crate::global::Global;
 use crate::output::hex;
 use crate::pairing::Paired;
-use crate::target::Who;
+use crate::target::{Target, Who};
 use baretooth::bonds::{BondStore, StoreError};
 use baretooth::smp::{Bond, Key, LongTermKey};
 use baretooth::{Address, ErrorKind};
 use serde::Serialize;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
+    /// Only the bond with this peer
+    #[arg(value_name = "ADDRESS", conflicts_with = "import")]
+    target: Option<Target>,
+    /// Only what this adapter of ours has; for an import who gets it: the adapter that the file names if not given, or the
+    /// only one that there is
+    #[arg(long = "for", value_name = "ADAPTER")]
+    ours: Option<Target>,
     /// Prints the keys too, which lets whoever sees them listen and be us
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["import", "export"])]
     keys: bool,
+    #[command(flatten)]
+    import: import::ImportArgs,
+    #[command(flatten)]
+    export: export::ExportArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  baretooth bonds
+  baretooth bonds --import /var/lib/bluetooth/00:11:22:33:44:55/C0:12:34:56:78:9A/info
+  baretooth bonds --import keys.json --for 00:11:22:33:44:55/public
+  baretooth bonds --export info --format bluez C0:12:34:56:78:9A
+  baretooth bonds --export keys.json --format bumble";
 
 #[derive(Serialize)]
 struct Told {
@@ -47,7 +70,13 @@ struct Keys {
 }
 
 pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
-    let bonds = all(global)?;
+    if let Some(file) = &args.import.file {
+        return import::run(global, file, args.import.peer, args.ours);
+    }
+    let bonds = chosen(global, args.ours, args.target)?;
+    if let (Some(file), Some(format)) = (&args.export.file, args.export.format) {
+        return export::run(global, file, format, bonds);
+    }
     let mut output = global.output();
     for (adapter, bond) in &bonds {
         let keys = args.keys.then(|| Keys::of(bond));
@@ -68,8 +97,27 @@ pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
     Ok(output.flush()?)
 }
 
+/// The bonds of one adapter or of all, with one peer or with all. A peer that is named has to be there.
+pub fn chosen(
+    global: &Global,
+    adapter: Option<Target>,
+    peer: Option<Target>,
+) -> Result<Vec<(Address, Bond)>, Failure> {
+    let mut bonds = all(global)?;
+    bonds.retain(|(of, bond)| {
+        adapter.is_none_or(|adapter| adapter.is(*of)) && peer.is_none_or(|peer| peer.is(bond.peer))
+    });
+    match peer {
+        Some(peer) if bonds.is_empty() => {
+            let message = format!("there is no bond with {peer}; `bonds` lists those that there are");
+            Err(Failure::new(ErrorKind::NotFound, message))
+        }
+        _ => Ok(bonds),
+    }
+}
+
 /// Every bond in the store, with the adapter that has it.
-pub fn all(global: &Global) -> Result<Vec<(Address, Bond)>, Failure> {
+fn all(global: &Global) -> Result<Vec<(Address, Bond)>, Failure> {
     let mut store = global.store()?;
     let mut all = Vec::new();
     for adapter in store.adapters().map_err(failed)? {

@@ -71,7 +71,7 @@ enum Verb {
     Pair(pair::Args),
     /// Forgets bonds
     Unpair(unpair::Args),
-    /// Prints the bonds that are kept
+    /// Prints the bonds that are kept, and takes and gives those of other programs
     Bonds(bonds::Args),
     /// Advertises and serves a device, and prints what centrals do with it
     Advertise(advertise::Args),

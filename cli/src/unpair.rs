@@ -1,10 +1,9 @@
 //! `unpair`: forgets bonds. No adapter is needed, and the peers are not told.
 
-use crate::bonds::{all, failed};
+use crate::bonds::{chosen, failed};
 use crate::failure::Failure;
 use crate::global::Global;
 use crate::target::{Target, Who};
-use baretooth::ErrorKind;
 use baretooth::bonds::BondStore;
 use serde::Serialize;
 
@@ -27,12 +26,7 @@ struct Told {
 
 pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let mut store = global.store()?;
-    let mut bonds = all(global)?;
-    bonds.retain(|(_, bond)| args.target.is_none_or(|target| target.is(bond.peer)));
-    if let (Some(target), []) = (args.target, &bonds[..]) {
-        let message = format!("there is no bond with {target}; `bonds` lists those that there are");
-        return Err(Failure::new(ErrorKind::NotFound, message));
-    }
+    let bonds = chosen(global, None, args.target)?;
     let mut output = global.output();
     for (adapter, bond) in bonds {
         store.remove(adapter, bond.peer).map_err(failed)?;
