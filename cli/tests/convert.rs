@@ -5,6 +5,7 @@ use baretooth::capture::dissect::{Acl, AttributeRole, Content, Dissector, Pdu, W
 use baretooth::capture::{Direction, Format, Kind, Link, Reader, Record, Timestamp, Writer};
 use baretooth::gap::advertising_data::AdvertisingData;
 use baretooth::hci::{Event, LeEvent};
+use baretooth::smp::SmpPdu;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -333,6 +334,14 @@ fn private_octets(records: &[Record]) -> Vec<Vec<u8>> {
                 Pdu::Att(Ok(AttPdu::PrepareWriteReq(p))) => found.push(p.part_attribute_value.0.to_vec()),
                 Pdu::Att(Ok(AttPdu::HandleValueNtf(p))) => found.push(p.attribute_value.0.to_vec()),
                 Pdu::Att(Ok(AttPdu::HandleValueInd(p))) => found.push(p.attribute_value.0.to_vec()),
+                // What devices can do, and how it ended, says nothing of anybody.
+                Pdu::Smp(Ok(
+                    SmpPdu::PairingRequest(_)
+                    | SmpPdu::PairingResponse(_)
+                    | SmpPdu::SecurityRequest(_)
+                    | SmpPdu::PairingKeypressNotification(_)
+                    | SmpPdu::PairingFailed(_),
+                )) => {}
                 Pdu::Smp(_) => found.push(frame.payload[1..].to_vec()),
                 _ => {}
             },
