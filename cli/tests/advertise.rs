@@ -1,66 +1,20 @@
 //! The real program in the other role: one of it serves a device, others are centrals, on two controllers of one
 //! virtual radio.
 
+mod common;
+
+use common::{Running, program, radio};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::Write;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/thermometer.toml");
 const RECEIVE: &str = "6e400002-b5a3-f393-e0a9-e50e24dcca9e";
-
-/// One that goes on, and is killed at the end.
-struct Running {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn new(words: &[&str]) -> Self {
-        let mut child = program(words).stdin(Stdio::piped()).spawn().expect("the program starts");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped"));
-        Self { child, lines }
-    }
-
-    /// The next object that it prints.
-    fn next(&mut self) -> Value {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).expect("it can be read");
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
-    }
-
-    fn input(&mut self) -> &mut ChildStdin {
-        self.child.stdin.as_mut().expect("it is piped")
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn program(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_baretooth"));
-    command.env_remove("BARETOOTH_ADAPTER").env_remove("BARETOOTH_CAPTURE").args(words);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
 
 /// What a verb prints that ends well.
 fn lines(words: &[&str]) -> Vec<Value> {
     let done = program(words).output().expect("the program starts");
     assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// A radio, and the adapters of two of its controllers.
-fn radio() -> (Running, [String; 2]) {
-    let listen = ["--listen", "tcp-server:127.0.0.1:0"];
-    let mut radio = Running::new(&[&["--json", "sim"][..], &listen, &listen].concat());
-    let mut adapter = || radio.next()["adapter"].as_str().expect("it listens").to_owned();
-    let adapters = [adapter(), adapter()];
-    (radio, adapters)
 }
 
 #[test]

@@ -1,23 +1,17 @@
 //! Pairing by the real program: with the devices of the virtual radio, and with another of its own.
 
+mod common;
+
+use common::{Running, program, radio};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 const FINDER: &str = "C0:BA:E7:70:00:05/random";
 const LOCK: &str = "C0:BA:E7:70:00:06/random";
 const LOCKED: &str = "ba8e7007-0002-4000-8000-000000000001";
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/thermometer.toml");
-
-fn program(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_baretooth"));
-    for name in ["BARETOOTH_ADAPTER", "BARETOOTH_CAPTURE", "BARETOOTH_STORE"] {
-        command.env_remove(name);
-    }
-    command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
 
 /// What a verb says and how it ends, with this on standard input.
 fn run(words: &[&str], input: &str) -> Output {
@@ -45,46 +39,6 @@ fn failed(words: &[&str], input: &str) -> Value {
     assert_eq!(output.status.code(), Some(1), "{words:?}: {}", String::from_utf8_lossy(&output.stdout));
     let told = String::from_utf8_lossy(&output.stderr);
     serde_json::from_str(told.lines().last().expect("it says why")).expect("an object")
-}
-
-/// One that goes on, and is killed at the end.
-struct Running {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn new(words: &[&str]) -> Self {
-        let mut child = program(words).stdin(Stdio::piped()).spawn().expect("the program starts");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped"));
-        Self { child, lines }
-    }
-
-    fn next(&mut self) -> Value {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).expect("it can be read");
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
-    }
-
-    fn type_line(&mut self, line: &str) {
-        writeln!(self.child.stdin.as_mut().expect("it is piped"), "{line}").expect("it reads");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A radio, and the adapters of two of its controllers.
-fn radio() -> (Running, [String; 2]) {
-    let listen = ["--listen", "tcp-server:127.0.0.1:0"];
-    let mut radio = Running::new(&[&["--json", "sim"][..], &listen, &listen].concat());
-    let mut adapter = || radio.next()["adapter"].as_str().expect("it listens").to_owned();
-    let adapters = [adapter(), adapter()];
-    (radio, adapters)
 }
 
 /// A directory for the test alone, which is not there yet.
@@ -191,7 +145,7 @@ fn two_of_ours_compare_a_number_and_show_and_type_a_passkey() {
     let shown = device.next();
     assert_eq!(shown["kind"], "display_passkey", "{shown}");
     assert_eq!(central.next()["kind"], "enter_passkey");
-    central.type_line(shown["passkey"].as_str().expect("six digits"));
+    writeln!(central.input(), "{}", shown["passkey"].as_str().expect("six digits")).expect("it reads");
     // The device writes its bond while the central leaves already.
     let at_device = [device.next(), device.next()].into_iter().find(|told| told["type"] != "disconnected");
     for paired in [central.next(), at_device.expect("it tells of both")] {
