@@ -28,8 +28,8 @@ FACTS = {
     "advertisers": ["4 devices heard, no link", "strength over time"],
     "bumble_refused": ["Insufficient Encryption (0x0F)", "pair with it first"],
     "tour": [
-        "3 links, 2 ATT errors", "UART echo", "Read Not Permitted (0x02)", "application error (0x80)",
-        "Firmware Revision String", "HCI commands", "ATT requests",
+        "6 links, 3 ATT errors", "UART echo", "Read Not Permitted (0x02)", "application error (0x80)",
+        "Insufficient Authentication (0x05)", "Firmware Revision String", "HCI commands", "ATT requests",
     ],
 }
 # The details that the script puts on drawings are in every page once it has run.
