@@ -323,7 +323,7 @@ def indications_are_confirmed_one_by_one(bench):
     for number in (1, 2, 3):
         judged.device.wait('confirmed', start=start, number=number)
     equal(judged.read('indicate'), struct.pack('<I', 3), 'the value read')
-    capture, = bench.folder.glob(f'{bench.test}-*.btsnoop')
+    capture = bench.capture_of(judged.device)
     opcodes = [o for (o,) in tshark(capture, 'btatt.opcode == 0x1d or btatt.opcode == 0x1e', 'btatt.opcode')]
     equal(opcodes, ['0x1d', '0x1e'] * 3, 'indications and confirmations')
 

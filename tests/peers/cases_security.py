@@ -116,10 +116,7 @@ def keys_are_on_the_air_only_when_it_is_encrypted(bench):
     judges.connect()
     judges.pair()
     judges.disconnect()
-    judges.central.kill()
-    bench.peers.remove(judges.central)
-    capture, = bench.folder.glob(f'{bench.test}-*.btsnoop')
-    rows = tshark(capture, 'btsmp.opcode >= 6 || bthci_evt.code == 0x08', 'btsmp.opcode', 'bthci_evt.code')
+    rows = tshark(bench.capture_of(judges.central), 'btsmp.opcode >= 6 || bthci_evt.code == 0x08', 'btsmp.opcode', 'bthci_evt.code')
     codes = [smp or 'encrypted' for smp, _ in rows]
     expect('encrypted' in codes and '0x06' in codes, f'encryption and keys in {codes}')
     equal([code for code in codes[:codes.index('encrypted')]], [], 'keys before the encryption')

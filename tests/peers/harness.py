@@ -286,6 +286,13 @@ class Bench:
         self.peers.append(made)
         return made
 
+    def capture_of(self, device):
+        """What one of ours has captured, whole: the device is ended, for what came last is written within a second."""
+        device.kill()
+        self.peers.remove(device)
+        capture, = self.folder.glob(f'{self.test}-*.btsnoop')
+        return capture
+
     def end_test(self):
         for peer in reversed(self.peers):
             if peer is not self.shared:
