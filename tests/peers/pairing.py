@@ -134,7 +134,9 @@ class Security:
     async def encrypt(self, connection, seconds=10):
         """With the key of the bond; the error, if there was one."""
         try:
-            await asyncio.wait_for(connection.encrypt(), seconds)
+            # Bumble listens for the end of the link only once its controller has answered, which may be too late.
+            encrypted = connection.cancel_on_disconnection(connection.encrypt())
+            await asyncio.wait_for(encrypted, seconds)
         except hci.HCI_Error as error:
             return {'error': int(error.error_code)}
         except asyncio.CancelledError:
