@@ -133,14 +133,22 @@ class Security:
 
     async def encrypt(self, connection, seconds=10):
         """With the key of the bond; the error, if there was one."""
+        # Bumble listens for the end of the link only once its controller has answered, which may be too late.
+        gone = asyncio.Event()
+        connection.once('disconnection', lambda reason: gone.set())
+        tasks = encrypted, _ = [asyncio.ensure_future(done) for done in (connection.encrypt(), gone.wait())]
         try:
-            # Bumble listens for the end of the link only once its controller has answered, which may be too late.
-            encrypted = connection.cancel_on_disconnection(connection.encrypt())
-            await asyncio.wait_for(encrypted, seconds)
+            await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if gone.is_set():
+                return {'disconnected': True}
+            if not encrypted.done():
+                raise TimeoutError
+            await encrypted
         except hci.HCI_Error as error:
             return {'error': int(error.error_code)}
-        except asyncio.CancelledError:
-            return {'disconnected': True}
+        finally:
+            for task in tasks:
+                task.cancel()
         connection.protected = self.bonds[connection.peer_address.to_string(False)]['authenticated']
         return {}
 
