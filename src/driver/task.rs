@@ -359,6 +359,8 @@ impl Task {
             Message::Cancel(ticket) => {
                 if let Some(op) = self.requests.op(ticket) {
                     self.host.cancel(now, op);
+                    // The next pairing of this link may be behind this message, and has prompts of its own.
+                    self.pairings.end_of(op);
                 } else if let Some(&connection) = self.made.get(&ticket) {
                     self.take_message(Message::Release(connection));
                 } else {

@@ -29,6 +29,21 @@ async fn a_dropped_pairing_is_given_up_and_the_next_one_works() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pairing_begun_in_the_same_breath_as_another_is_dropped_has_its_own_prompts() {
+    let two = two().await;
+    let mut agent = two.central.agent(options(YES_NO));
+    // As the peripheral: the central is asked, and hears nothing of our giving up.
+    drop(two.accepted.pair_with(options(YES_NO)));
+    let people = People::new();
+    let (began, answered) =
+        tokio::join!(go_through(two.accepted.pair_with(options(YES_NO)), people.clone()), async {
+            go_through(agent.next().await.expect("open"), people.clone()).await
+        });
+    assert_eq!(began.expect("paired").method, Method::NumericComparison);
+    answered.expect("paired");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_prompt_that_is_dropped_is_refused_on_either_side() {
     for ours in [true, false] {
         let two = two().await;
