@@ -1,16 +1,17 @@
 #!/bin/bash
-# setup.sh: the Python environment with the pinned peers, and rootcanal's loopback shim. Prints the environment's
-# folder; everything else goes to stderr. Idempotent; a second run takes no time.
+# setup.sh: the Python environment with the pinned peers and the judge of JSON schemas, and rootcanal's loopback shim.
+# Prints the environment's folder; everything else goes to stderr. Idempotent; a second run takes no time.
 set -euo pipefail
 
 BUMBLE=0.0.236
 ROOTCANAL=1.10.0 # the last whose program starts on Debian 12 (glibc 2.36)
+JSONSCHEMA=4.26.0
 
 here=$(cd "$(dirname "$0")" && pwd)
 python=${BARETOOTH_TEST_PYTHON:-/usr/bin/python3}
 [ -x "$python" ] || python=$(command -v python3)
 tag=$("$python" -c 'import sys; print("py%d.%d" % sys.version_info[:2])')
-env=${BARETOOTH_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/baretooth-tests}/peers-$BUMBLE-$ROOTCANAL-$tag
+env=${BARETOOTH_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/baretooth-tests}/peers-$BUMBLE-$ROOTCANAL-$JSONSCHEMA-$tag
 
 retry() {
     local attempt
@@ -25,7 +26,8 @@ retry() {
 install() {
     rm -rf "$env"
     "$python" -m venv "$env"
-    retry "$env/bin/pip" --quiet --disable-pip-version-check install "bumble==$BUMBLE" "rootcanal==$ROOTCANAL"
+    retry "$env/bin/pip" --quiet --disable-pip-version-check install \
+        "bumble==$BUMBLE" "rootcanal==$ROOTCANAL" "jsonschema==$JSONSCHEMA"
     program=$("$env/bin/python" -c '
 import os, platform, rootcanal
 folder = os.path.join(os.path.dirname(rootcanal.__file__), "bin", "linux-" + platform.machine())
