@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 # Each import registers its cases; this is the order of the run.
@@ -28,8 +27,8 @@ import cases_channels  # noqa: F401
 import cases_bearers  # noqa: F401
 import cases_captures  # noqa: F401 reads what the others left
 import programs
-from harness import Bench, Failure
-from registry import CASES
+from harness import Bench
+from registry import CASES, passes
 
 
 def main():
@@ -76,29 +75,6 @@ def check_environment(program):
         if shutil.which(needed) is None:
             sys.exit(f'run.py: {needed} is not installed: apt-get install tshark gcc')
     subprocess.run([str(Path(__file__).with_name('setup.sh'))], check=True, stdout=subprocess.DEVNULL)
-
-
-def passes(case, bench):
-    bench.test = case.__name__
-    started = time.monotonic()
-    try:
-        remark, problem = case(bench), None
-    except Failure as failure:
-        remark, problem = None, str(failure)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        # Output in a shape that the case did not expect.
-        at = error.__traceback__
-        while at.tb_next:
-            at = at.tb_next
-        problem, remark = f'{error!r} at {Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}', None
-    finally:
-        bench.end_test()
-    seconds = time.monotonic() - started
-    note = f'  ({remark})' if remark else ''
-    print(f"{'FAIL' if problem else 'PASS'} {bench.via:9} {case.__name__}  {seconds:.1f} s{note}", flush=True)
-    if problem:
-        print('     ' + problem.replace('\n', '\n     '), flush=True)
-    return problem is None
 
 
 if __name__ == '__main__':
