@@ -137,7 +137,7 @@ impl AnyRequest {
                 handle: 3,
                 value: Bytes::from(vec![0xA5; usize::from(length % 600)]),
             },
-            Self::Confirm { connection } => Request::Confirm { connection: link(connection) },
+            Self::Confirm { connection } => Request::Confirm { connection: link(connection), indication: None },
             Self::ReadRssi { connection } => Request::ReadRssi { connection: link(connection) },
             Self::ReadPhy { connection } => Request::ReadPhy { connection: link(connection) },
             Self::SetPhy { connection, tx, rx } => Request::SetPhy { connection: link(connection), tx, rx },

@@ -19,11 +19,12 @@ pub struct SubscribeOptions {
     form: Option<Form>,
     capacity: usize,
     resume: bool,
+    confirm_on_next: bool,
 }
 
 impl Default for SubscribeOptions {
     fn default() -> Self {
-        Self { form: None, capacity: 256, resume: false }
+        Self { form: None, capacity: 256, resume: false, confirm_on_next: false }
     }
 }
 
@@ -55,6 +56,26 @@ impl SubscribeOptions {
     /// the peer by itself is in their way.
     pub fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;
+        self
+    }
+
+    /// Whether an indication is confirmed only when its reader comes back: when [`Notifications::next`] is polled again,
+    /// or the stream is dropped. So the peer does not hear of a value before its reader has done with it. It hears of it
+    /// 10 s after it has sent it at the latest. By default an indication is confirmed when it is queued.
+    ///
+    /// ```no_run
+    /// # async fn program(peer: baretooth::Peer, dose: baretooth::Characteristic) -> Result<(), baretooth::Error> {
+    /// use baretooth::SubscribeOptions;
+    /// let options = SubscribeOptions::new().indicate(true).confirm_on_next(true);
+    /// let mut doses = peer.subscribe_with(&dose, options).await?;
+    /// while let Some(dose) = doses.next().await {
+    ///     // The peer may forget it once this is written.
+    ///     std::fs::write("dose", &dose.value).expect("the disk has room");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn confirm_on_next(mut self, confirm_on_next: bool) -> Self {
+        self.confirm_on_next = confirm_on_next;
         self
     }
 }
@@ -104,6 +125,10 @@ pub(super) struct Subscription {
     ticket: Ticket,
     queue: mpsc::Receiver<Received>,
     waiting: Arc<AtomicBool>,
+    /// Whether the task is told when an indication was done with.
+    tells: bool,
+    /// The last value was one.
+    untold: bool,
     /// The peer has taken the subscription.
     active: bool,
 }
@@ -224,10 +249,22 @@ impl Subscription {
         let handle = characteristic.value_handle;
         let connection = peer.state().connection;
         // A value may come before the answer: it is listened for before the peer is asked.
-        let delivery = Delivery { queue: sender, waiting: waiting.clone(), missed: missed.clone() };
+        let tells = options.confirm_on_next;
+        let delivery = Delivery { queue: sender, waiting: waiting.clone(), missed: missed.clone(), tells };
         peer.shared().tell(Message::Listen { connection, handle, ticket, delivery });
         let cccd = characteristic.cccd().unwrap_or(0);
-        let mut made = Self { peer, handle, cccd, indication: false, ticket, queue, waiting, active: true };
+        let mut made = Self {
+            peer,
+            handle,
+            cccd,
+            indication: false,
+            ticket,
+            queue,
+            waiting,
+            tells,
+            untold: false,
+            active: true,
+        };
         let peer = made.peer.clone();
         match peer.run(&operation, subscribe).await {
             Ok(subscribed) => {
@@ -243,9 +280,14 @@ impl Subscription {
     }
 
     async fn next(&mut self) -> Option<Notification> {
+        let connection = self.connection();
+        if std::mem::take(&mut self.untold) {
+            let (handle, ticket) = (self.handle, self.ticket);
+            self.peer.shared().tell(Message::Done { connection, handle, ticket });
+        }
         let received = self.queue.recv().await?;
+        self.untold = self.tells && received.indication;
         if self.waiting.swap(false, Ordering::SeqCst) {
-            let connection = self.connection();
             self.peer.shared().tell(Message::Room { connection, handle: self.handle });
         }
         Some(Notification { value: received.value, indication: received.indication, missed: received.missed })

@@ -77,6 +77,8 @@ pub(crate) enum Message {
     },
     /// A full queue has room again.
     Room { connection: ConnectionId, handle: u16 },
+    /// A reader has done with the oldest indication that it had from its queue.
+    Done { connection: ConnectionId, handle: u16, ticket: Ticket },
     /// Bring here what clients of the GATT server want, and no longer to whoever it was brought to.
     Inbox(Inbox),
     /// A value that the table of the GATT server keeps, and its handle.

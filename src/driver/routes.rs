@@ -4,9 +4,9 @@ use super::channels::OpenReply;
 use super::security::Reply;
 use super::{AdvertisingReader, Failure, Ticket};
 use crate::Address;
-use crate::host::{ConnectionId, OpId, Output, Sighting};
+use crate::host::{ConnectionId, IndicationId, OpId, Output, Sighting};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::mpsc::error::TrySendError;
@@ -29,6 +29,8 @@ pub(crate) struct Delivery {
     pub(crate) waiting: Arc<AtomicBool>,
     /// Values dropped in all, because the queue was full.
     pub(crate) missed: Arc<AtomicU64>,
+    /// The reader says when it has done with an indication.
+    pub(crate) tells: bool,
 }
 
 #[derive(Debug)]
@@ -36,8 +38,11 @@ struct Reader {
     ticket: Ticket,
     delivery: Delivery,
     missed: u64,
-    /// An indication without room: it is not confirmed before it has some, and nothing overtakes it.
+    /// An indication without room, which nothing overtakes.
     held: Option<Received>,
+    /// Indications that are not confirmed for this reader's sake, the oldest first: the one that is held, and of a reader
+    /// that tells those it has not done with. No more than there is room for, and two.
+    owed: VecDeque<IndicationId>,
     /// It did not make room in time; no more waiting for it until it has read.
     slow: bool,
 }
@@ -50,22 +55,28 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn add(&mut self, connection: ConnectionId, handle: u16, ticket: Ticket, delivery: Delivery) {
-        let reader = Reader { ticket, delivery, missed: 0, held: None, slow: false };
+        let reader = Reader { ticket, delivery, missed: 0, held: None, owed: VecDeque::new(), slow: false };
         self.by_attribute.entry((connection, handle)).or_default().push(reader);
     }
 
-    /// Removes a reader; whether it was the last, and whether an indication waited for it alone.
-    pub(super) fn remove(&mut self, connection: ConnectionId, handle: u16, ticket: Ticket) -> (bool, bool) {
-        let Some(readers) = self.by_attribute.get_mut(&(connection, handle)) else { return (false, false) };
+    /// Removes a reader; whether it was the last, and the indications that waited for it alone.
+    pub(super) fn remove(
+        &mut self,
+        connection: ConnectionId,
+        handle: u16,
+        ticket: Ticket,
+    ) -> (bool, Vec<IndicationId>) {
+        let nothing = (false, Vec::new());
+        let Some(readers) = self.by_attribute.get_mut(&(connection, handle)) else { return nothing };
         let Some(position) = readers.iter().position(|reader| reader.ticket == ticket) else {
-            return (false, false);
+            return nothing;
         };
         let removed = readers.remove(position);
         let last = readers.is_empty();
         if last {
             self.by_attribute.remove(&(connection, handle));
         }
-        (last, removed.held.is_some() && !self.holds(connection, handle))
+        (last, self.not_owed(connection, handle, removed.owed))
     }
 
     /// A link is down: its readers' queues end.
@@ -87,77 +98,94 @@ impl Readers {
         }
     }
 
-    /// Brings a value to its readers; `true` when an indication may be confirmed.
+    /// Brings a value to its readers; `true` when it is an indication that may be confirmed.
     pub(super) fn deliver(
         &mut self,
         connection: ConnectionId,
         handle: u16,
         value: &Bytes,
-        indication: bool,
+        indication: Option<IndicationId>,
     ) -> bool {
         let Some(readers) = self.by_attribute.get_mut(&(connection, handle)) else {
             tracing::debug!(connection = connection.0, handle, "a value that nobody subscribed to");
-            return true;
+            return indication.is_some();
         };
-        let mut confirm = true;
-        for reader in readers {
-            confirm &= reader.take(value.clone(), indication);
+        for reader in readers.iter_mut() {
+            reader.take(value.clone(), indication);
         }
-        confirm
+        indication.is_some_and(|id| !readers.iter().any(|reader| reader.owed.contains(&id)))
     }
 
-    /// A reader has made room; `true` when the indication that waited for it may be confirmed.
-    pub(super) fn on_room(&mut self, connection: ConnectionId, handle: u16) -> bool {
-        let Some(readers) = self.by_attribute.get_mut(&(connection, handle)) else { return false };
-        let mut brought = false;
-        for reader in readers {
-            brought |= reader.bring_held();
-        }
-        brought && !self.holds(connection, handle)
+    /// A reader has made room: the indications that waited for that alone.
+    pub(super) fn on_room(&mut self, connection: ConnectionId, handle: u16) -> Vec<IndicationId> {
+        let readers = self.by_attribute.get_mut(&(connection, handle)).into_iter().flatten();
+        let brought = readers.filter_map(Reader::bring_held).collect();
+        self.not_owed(connection, handle, brought)
     }
 
-    fn holds(&self, connection: ConnectionId, handle: u16) -> bool {
+    /// A reader that tells has done with the oldest indication it had not; which may be confirmed by that.
+    pub(super) fn on_done(
+        &mut self,
+        connection: ConnectionId,
+        handle: u16,
+        ticket: Ticket,
+    ) -> Vec<IndicationId> {
+        let mut readers = self.by_attribute.get_mut(&(connection, handle)).into_iter().flatten();
+        let reader = readers.find(|reader| reader.ticket == ticket);
+        let done = reader.and_then(|reader| reader.owed.pop_front()).into_iter().collect();
+        self.not_owed(connection, handle, done)
+    }
+
+    /// Those of them that no reader keeps from being confirmed.
+    fn not_owed(
+        &self,
+        connection: ConnectionId,
+        handle: u16,
+        ids: VecDeque<IndicationId>,
+    ) -> Vec<IndicationId> {
         let readers = self.by_attribute.get(&(connection, handle));
-        readers.is_some_and(|readers| readers.iter().any(|reader| reader.held.is_some()))
+        let is_owed =
+            |id: &IndicationId| readers.into_iter().flatten().any(|reader| reader.owed.contains(id));
+        ids.into_iter().filter(|id| !is_owed(id)).collect()
     }
 }
 
 impl Reader {
-    /// Queues a value, holds it, or counts it as missed; `false` when it is held.
-    fn take(&mut self, value: Bytes, indication: bool) -> bool {
-        let received = Received { value, indication, missed: self.missed };
-        if self.held.is_none() {
-            match self.queue(received) {
-                Ok(()) => {
-                    self.missed = 0;
-                    return true;
-                }
-                Err(received) if indication => {
-                    self.missed = 0;
-                    self.held = Some(received);
-                    return self.bring_held();
-                }
-                Err(_) => {}
+    /// Queues a value, holds it, or counts it as missed.
+    fn take(&mut self, value: Bytes, indication: Option<IndicationId>) {
+        let received = Received { value, indication: indication.is_some(), missed: self.missed };
+        let refused = if self.held.is_none() { self.queue(received).err() } else { Some(received) };
+        match (refused, indication) {
+            (None, _) => {
+                self.missed = 0;
+                self.owed.extend(indication.filter(|_| self.delivery.tells));
+            }
+            (Some(received), Some(id)) if self.held.is_none() => {
+                self.missed = 0;
+                self.held = Some(received);
+                self.owed.push_back(id);
+                self.bring_held();
+            }
+            (Some(_), _) => {
+                self.missed += 1;
+                self.delivery.missed.fetch_add(1, Ordering::Relaxed);
             }
         }
-        self.missed += 1;
-        self.delivery.missed.fetch_add(1, Ordering::Relaxed);
-        true
     }
 
-    /// Queues what is held; `true` when it did.
-    fn bring_held(&mut self) -> bool {
-        let Some(received) = self.held.take() else { return false };
+    /// Queues what is held; the indication that nothing is owed for any more by that.
+    fn bring_held(&mut self) -> Option<IndicationId> {
+        let received = self.held.take()?;
         // First asked for, then tried: a reader that makes room in between is not overlooked.
         self.delivery.waiting.store(true, Ordering::SeqCst);
         match self.queue(received) {
             Ok(()) => {
                 self.delivery.waiting.store(false, Ordering::SeqCst);
-                true
+                if self.delivery.tells { None } else { self.owed.pop_back() }
             }
             Err(received) => {
                 self.held = Some(received);
-                false
+                None
             }
         }
     }
@@ -275,12 +303,17 @@ mod tests {
     const LINK: ConnectionId = ConnectionId(1);
     const HANDLE: u16 = 0x21;
 
-    fn reader(capacity: usize) -> (Readers, mpsc::Receiver<Received>) {
+    fn reader(capacity: usize, tells: bool) -> (Readers, mpsc::Receiver<Received>) {
         let (queue, values) = mpsc::channel(capacity);
         let mut readers = Readers::default();
-        let delivery = Delivery { queue, waiting: Arc::default(), missed: Arc::default() };
+        let delivery = Delivery { queue, waiting: Arc::default(), missed: Arc::default(), tells };
         readers.add(LINK, HANDLE, Ticket(1), delivery);
         (readers, values)
+    }
+
+    /// Whether it may be confirmed.
+    fn indicate(readers: &mut Readers, n: u8) -> bool {
+        readers.deliver(LINK, HANDLE, &Bytes::from(vec![n]), Some(IndicationId(n.into())))
     }
 
     fn next(values: &mut mpsc::Receiver<Received>) -> Option<(u8, u64)> {
@@ -289,16 +322,34 @@ mod tests {
 
     #[test]
     fn nothing_overtakes_a_held_indication_and_what_is_missed_is_counted_where_it_is_missing() {
-        let (mut readers, mut values) = reader(1);
-        let indicate = |readers: &mut Readers, n| readers.deliver(LINK, HANDLE, &Bytes::from(vec![n]), true);
+        let (mut readers, mut values) = reader(1, false);
         assert!(indicate(&mut readers, 1), "queued");
         assert!(!indicate(&mut readers, 2), "held");
         assert_eq!(next(&mut values), Some((1, 0)));
         // There is room now, and the task has not heard of it.
         assert!(indicate(&mut readers, 3), "dropped, and nothing to wait for");
-        assert!(readers.on_room(LINK, HANDLE), "the second is to be confirmed");
+        assert_eq!(readers.on_room(LINK, HANDLE), [IndicationId(2)]);
         assert_eq!(next(&mut values), Some((2, 0)));
         assert!(indicate(&mut readers, 4));
         assert_eq!(next(&mut values), Some((4, 1)));
+    }
+
+    #[test]
+    fn an_indication_waits_for_every_reader_that_tells_and_for_each_until_it_has_told() {
+        let (mut readers, _values) = reader(1, true);
+        let (queue, _others) = mpsc::channel(8);
+        let delivery = Delivery { queue, waiting: Arc::default(), missed: Arc::default(), tells: true };
+        readers.add(LINK, HANDLE, Ticket(2), delivery);
+        assert!(!indicate(&mut readers, 1));
+        assert!(!indicate(&mut readers, 2), "held by the one, queued by the other");
+        assert_eq!(readers.on_done(LINK, HANDLE, Ticket(2)), [], "the first has not told");
+        assert_eq!(readers.on_done(LINK, HANDLE, Ticket(1)), [IndicationId(1)]);
+        assert_eq!(readers.on_done(LINK, HANDLE, Ticket(2)), []);
+        assert_eq!(
+            readers.remove(LINK, HANDLE, Ticket(1)),
+            (false, vec![IndicationId(2)]),
+            "unread, and gone"
+        );
+        assert_eq!(readers.on_done(LINK, HANDLE, Ticket(2)), [], "nothing is owed");
     }
 }

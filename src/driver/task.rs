@@ -374,10 +374,8 @@ impl Task {
                 }
             }
             Message::Unlisten { connection, handle, ticket, cccd, reply } => {
-                let (last, held) = self.readers.remove(connection, handle, ticket);
-                if held {
-                    self.host.submit(now, Request::Confirm { connection });
-                }
+                let (last, read) = self.readers.remove(connection, handle, ticket);
+                self.confirm(connection, read);
                 let down = !self.states.contains_key(&connection);
                 if let Some(cccd) = cccd.filter(|_| last || down) {
                     let procedure = Unsubscribe::at(cccd).into();
@@ -394,9 +392,12 @@ impl Task {
                 let _ = reply.send(self.served(at));
             }
             Message::Room { connection, handle } => {
-                if self.readers.on_room(connection, handle) {
-                    self.host.submit(now, Request::Confirm { connection });
-                }
+                let read = self.readers.on_room(connection, handle);
+                self.confirm(connection, read);
+            }
+            Message::Done { connection, handle, ticket } => {
+                let read = self.readers.on_done(connection, handle, ticket);
+                self.confirm(connection, read);
             }
             Message::Channel(message) => self.take_channel_message(message),
             Message::Security(message) => self.take_security_message(message),

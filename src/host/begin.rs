@@ -49,9 +49,9 @@ impl Host {
             Request::SignedWrite { connection, handle, value } => {
                 self.signed_write(now, op, connection, handle, &value)
             }
-            Request::Confirm { connection } => {
+            Request::Confirm { connection, indication } => {
                 let handle = self.handle_of(connection)?;
-                self.on_link(handle, |link, out| link.confirm(now, out));
+                self.on_link(handle, |link, out| link.confirm(now, indication, out));
                 self.done(op, Ok(Output::Done));
                 Ok(())
             }

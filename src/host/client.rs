@@ -37,19 +37,14 @@ impl Link {
             Received::Notification if !self.is_ready() || !self.guard.is_sufficient() => {}
             Received::Notification => match pdu {
                 Some(AttPdu::HandleValueNtf(ntf)) => {
-                    out.value(
-                        self.id,
-                        ntf.attribute_handle.0,
-                        octets.slice_ref(ntf.attribute_value.0),
-                        false,
-                    );
+                    out.value(self.id, ntf.attribute_handle.0, octets.slice_ref(ntf.attribute_value.0), None);
                 }
                 Some(AttPdu::MultipleHandleValueNtf(ntf)) => {
                     for value in ntf.values.iter() {
                         // A value cut short by a lying length is no value ([Vol 3] Part F, 3.4.7.4).
                         if usize::from(value.value.length) == value.value.value.0.len() {
                             let octets = octets.slice_ref(value.value.value.0);
-                            out.value(self.id, value.attribute_handle.0, octets, false);
+                            out.value(self.id, value.attribute_handle.0, octets, None);
                         }
                     }
                 }

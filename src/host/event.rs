@@ -1,7 +1,7 @@
 //! What the host tells.
 
 use super::{
-    ChannelEvent, ConnectionId, ConnectionInfo, Fault, LinkTiming, OpError, OpId, Output, Rung,
+    ChannelEvent, ConnectionId, ConnectionInfo, Fault, IndicationId, LinkTiming, OpError, OpId, Output, Rung,
     SecurityEvent, ServerEvent,
 };
 use crate::Address;
@@ -85,9 +85,9 @@ pub enum Event {
         handle: u16,
         /// The value.
         value: Bytes,
-        /// It waits for a confirmation: submit [`Request::Confirm`](super::Request::Confirm) when it has reached
-        /// its reader.
-        indication: bool,
+        /// An indication, which waits for a confirmation: submit [`Request::Confirm`](super::Request::Confirm) when it
+        /// has reached its reader.
+        indication: Option<IndicationId>,
     },
     /// A client of the GATT server wants or has done something.
     Server(ServerEvent),

@@ -1,5 +1,6 @@
 //! Indications of the peer: each is confirmed when it has reached its reader, on the bearer that it came on.
 
+use super::IndicationId;
 use super::bearers::BearerId;
 use super::link::{Link, Out};
 use crate::Instant;
@@ -18,45 +19,56 @@ const MOST_UNCONFIRMED: usize = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Indications {
-    /// Where indications came that have not reached their readers, the oldest first.
-    unconfirmed: VecDeque<BearerId>,
-    confirm_by: Option<Instant>,
+    /// Those that have not reached their readers, the oldest first.
+    unconfirmed: VecDeque<Unconfirmed>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Unconfirmed {
+    id: IndicationId,
+    /// Where it came, and is confirmed.
+    at: BearerId,
+    /// It is confirmed by then, read or not.
+    by: Instant,
 }
 
 impl Indications {
     /// When the oldest is confirmed all the same.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.confirm_by
+        self.unconfirmed.front().map(|oldest| oldest.by)
     }
 
     /// A bearer is over, and what came on it is confirmed no more.
     pub(super) fn forget(&mut self, at: BearerId) {
-        self.unconfirmed.retain(|unconfirmed| *unconfirmed != at);
-        self.confirm_by.take_if(|_| self.unconfirmed.is_empty());
+        self.unconfirmed.retain(|unconfirmed| unconfirmed.at != at);
     }
 
-    /// One that has come; `false` when the peer has sent too many on this bearer.
-    fn push(&mut self, now: Instant, at: BearerId) -> bool {
-        if self.unconfirmed.iter().filter(|unconfirmed| **unconfirmed == at).count() >= MOST_UNCONFIRMED {
-            return false;
+    /// One that has come; `None` when the peer has sent too many on this bearer.
+    fn push(&mut self, now: Instant, at: BearerId) -> Option<IndicationId> {
+        if self.unconfirmed.iter().filter(|unconfirmed| unconfirmed.at == at).count() >= MOST_UNCONFIRMED {
+            return None;
         }
-        self.unconfirmed.push_back(at);
-        self.confirm_by.get_or_insert(now + CONFIRM_WITHIN);
-        true
+        let id = IndicationId(self.next);
+        self.next += 1;
+        self.unconfirmed.push_back(Unconfirmed { id, at, by: now + CONFIRM_WITHIN });
+        Some(id)
     }
 
-    /// Where the oldest came; the next one has its time from now on.
-    fn pop(&mut self, now: Instant) -> Option<BearerId> {
-        let at = self.unconfirmed.pop_front()?;
-        self.confirm_by = (!self.unconfirmed.is_empty()).then(|| now + CONFIRM_WITHIN);
-        Some(at)
+    /// Where this one came, or else the oldest.
+    fn take(&mut self, id: Option<IndicationId>) -> Option<BearerId> {
+        let position = match id {
+            Some(id) => self.unconfirmed.iter().position(|unconfirmed| unconfirmed.id == id)?,
+            None => 0,
+        };
+        self.unconfirmed.remove(position).map(|unconfirmed| unconfirmed.at)
     }
 }
 
 impl Link {
-    /// Confirms one indication, where it came.
-    pub(super) fn confirm(&mut self, now: Instant, out: &mut Out<'_>) {
-        let Some(at) = self.indications.pop(now) else { return };
+    /// Confirms this indication, or else the oldest, where it came.
+    pub(super) fn confirm(&mut self, now: Instant, id: Option<IndicationId>, out: &mut Out<'_>) {
+        let Some(at) = self.indications.take(id) else { return };
         self.send_on(now, at, &AttPdu::from(HandleValueCfm {}).to_bytes(), out);
     }
 
@@ -69,18 +81,18 @@ impl Link {
         value: Bytes,
         out: &mut Out<'_>,
     ) {
-        if !self.indications.push(now, at) {
+        let Some(id) = self.indications.push(now, at) else {
             tracing::warn!(
                 connection = self.id.0,
                 handle,
                 "indication dropped: the peer does not wait for confirmations"
             );
             return;
-        }
+        };
         if !self.is_ready() || !self.guard.is_sufficient() {
             // It has no reader, and the server waits.
-            return self.confirm(now, out);
+            return self.confirm(now, Some(id), out);
         }
-        out.value(self.id, handle, value, true);
+        out.value(self.id, handle, value, Some(id));
     }
 }

@@ -8,7 +8,7 @@ use super::parameters::ParameterWish;
 use super::phase::{Due, Phase, Wait};
 use super::queue::Queued;
 use super::serving::Serving;
-use super::{ConnectionId, ConnectionInfo, Event, LinkTiming, OpError, OpId, Output};
+use super::{ConnectionId, ConnectionInfo, Event, IndicationId, LinkTiming, OpError, OpId, Output};
 use crate::att::bearer::TRANSACTION_TIMEOUT;
 use crate::gatt::procedure::Running;
 use crate::gatt::server::Table;
@@ -213,9 +213,9 @@ impl Link {
             let silent = OpError::ControllerSilent { command: wait.opcode(), after: PROCEDURE_LIMIT };
             out.done(op, Err(silent));
         }
-        if self.indications.deadline().is_some_and(|deadline| deadline <= now) {
+        while self.indications.deadline().is_some_and(|deadline| deadline <= now) {
             tracing::warn!(connection = self.id.0, "indication confirmed unread: its reader is too slow");
-            self.confirm(now, out);
+            self.confirm(now, None, out);
         }
         self.channels.handle_timeout(now);
         self.refuse_late_answers(now, out);
@@ -382,7 +382,13 @@ impl Out<'_> {
         self.events.push_back(Event::OpDone { op, result });
     }
 
-    pub(super) fn value(&mut self, connection: ConnectionId, handle: u16, value: Bytes, indication: bool) {
+    pub(super) fn value(
+        &mut self,
+        connection: ConnectionId,
+        handle: u16,
+        value: Bytes,
+        indication: Option<IndicationId>,
+    ) {
         self.events.push_back(Event::Value { connection, handle, value, indication });
     }
 }

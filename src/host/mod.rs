@@ -40,7 +40,7 @@ pub use channels::{ChannelError, ChannelEvent, ChannelRequest, OpenedChannel};
 pub use config::{Eatt, HostConfig, ParameterPolicy};
 pub use event::{Event, Sighting};
 pub use ladder::{Fault, Recovery, Rung};
-pub use request::{ConnectionId, ConnectionInfo, LinkTiming, OpError, OpId, Output, Request};
+pub use request::{ConnectionId, ConnectionInfo, IndicationId, LinkTiming, OpError, OpId, Output, Request};
 pub use security::{LinkSecurity, Pairable, PairingSummary, SecurityEvent, SecurityOptions, SecurityRequest};
 pub use serving::{ServerEvent, ServerRequest};
 

@@ -40,6 +40,10 @@ impl fmt::Display for ConnectionId {
     }
 }
 
+/// One indication of a peer. Of one link, never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndicationId(pub u64);
+
 /// A request to the host.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -99,10 +103,13 @@ pub enum Request {
         /// At most ATT_MTU - 15 octets.
         value: Bytes,
     },
-    /// An indication has reached its reader: confirm it.
+    /// An indication has reached its reader: confirm it. One that was confirmed, or came on a bearer that is over, needs
+    /// nothing more.
     Confirm {
         /// On which link.
         connection: ConnectionId,
+        /// Which; `None` for the oldest.
+        indication: Option<IndicationId>,
     },
     /// Open 1 to 5 enhanced ATT bearers ([`Eatt`](super::Eatt)). Ends with [`Output::Bearers`].
     OpenBearers {

@@ -57,7 +57,9 @@ pub use unseen::Unseen;
 use crate::capture::Direction;
 use crate::gap::connect::ConnectOptions;
 use crate::gatt::procedure::{Outcome, Procedure};
-use crate::host::{ConnectionId, ConnectionInfo, Event, Host, HostConfig, OpError, OpId, Output, Request};
+use crate::host::{
+    ConnectionId, ConnectionInfo, Event, Host, HostConfig, IndicationId, OpError, OpId, Output, Request,
+};
 use crate::transports::HciPacket;
 use crate::{Address, Instant};
 use course::Course;
@@ -77,7 +79,7 @@ pub struct Replay {
     events: Vec<Event>,
     results: BTreeMap<OpId, Result<Output, OpError>>,
     /// Links whose peer waits for a confirmation.
-    unconfirmed: VecDeque<ConnectionId>,
+    unconfirmed: VecDeque<(ConnectionId, IndicationId)>,
     /// Deadlines that have passed since anything came of one.
     idle: usize,
 }
@@ -188,9 +190,9 @@ impl Replay {
             self.idle = 0;
             self.host.handle_packet(self.now, packet);
         } else if self.wanted().is_some_and(|wanted| is_confirmation(&wanted.packet))
-            && let Some(connection) = self.unconfirmed.pop_front()
+            && let Some((connection, indication)) = self.unconfirmed.pop_front()
         {
-            self.host.submit(self.now, Request::Confirm { connection });
+            self.host.submit(self.now, Request::Confirm { connection, indication: Some(indication) });
         } else {
             return Ok(Some(Turn::Asks));
         }
@@ -314,8 +316,10 @@ impl Replay {
             Event::OpDone { op, result } => {
                 self.results.insert(*op, result.clone());
             }
-            Event::Value { connection, indication: true, .. } => self.unconfirmed.push_back(*connection),
-            Event::Disconnected { connection, .. } => self.unconfirmed.retain(|link| link != connection),
+            Event::Value { connection, indication: Some(id), .. } => {
+                self.unconfirmed.push_back((*connection, *id));
+            }
+            Event::Disconnected { connection, .. } => self.unconfirmed.retain(|(link, _)| link != connection),
             _ => {}
         }
         self.events.push(event.clone());

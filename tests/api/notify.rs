@@ -175,6 +175,55 @@ async fn a_held_indication_is_confirmed_when_its_reader_goes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn with_confirm_on_next_an_indication_is_confirmed_when_its_reader_comes_back() {
+    let (room, peer, count, numbers) = talking().await;
+    let mut stream =
+        peer.subscribe_with(&numbers, indicate().confirm_on_next(true)).await.expect("indicates");
+    peer.write(&count, 3u32.to_le_bytes().to_vec()).await.expect("taken");
+    for n in 0..2 {
+        assert_eq!(number(&mut stream).await, (n, 0));
+        tokio::time::sleep(secs(9)).await;
+        assert_eq!(confirmations(&room), n as usize, "its reader is busy with it");
+    }
+    // Polled once is enough.
+    assert!(tokio::time::timeout(ms(0), stream.next()).await.is_err());
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(confirmations(&room), 2);
+    assert_eq!(number(&mut stream).await, (2, 0));
+    drop(stream);
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(confirmations(&room), 3, "nobody will come back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_confirm_on_next_a_late_reader_confirms_no_indication_that_it_has_not_read() {
+    let (room, peer, count, numbers) = talking().await;
+    let mut stream =
+        peer.subscribe_with(&numbers, indicate().confirm_on_next(true)).await.expect("indicates");
+    peer.write(&count, 2u32.to_le_bytes().to_vec()).await.expect("taken");
+    assert_eq!(number(&mut stream).await, (0, 0));
+    tokio::time::sleep(secs(11)).await;
+    assert_eq!(confirmations(&room), 1, "the peer is not kept until it gives up");
+    assert_eq!(number(&mut stream).await, (1, 0));
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(confirmations(&room), 1, "done with the first, which the peer knows; not with the second");
+    assert!(tokio::time::timeout(secs(1), stream.next()).await.is_err());
+    assert_eq!(confirmations(&room), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_confirm_on_next_notifications_are_not_waited_for() {
+    let (room, peer, count, numbers) = talking().await;
+    let options = SubscribeOptions::new().indicate(false).confirm_on_next(true);
+    let mut stream = peer.subscribe_with(&numbers, options).await.expect("notifies");
+    peer.write(&count, 200u32.to_le_bytes().to_vec()).await.expect("taken");
+    for n in 0..200 {
+        assert_eq!(number(&mut stream).await, (n, 0));
+    }
+    assert_eq!(confirmations(&room), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn several_streams_of_one_characteristic_each_get_every_value() {
     let (room, peer, count, numbers) = talking().await;
     let cccd = numbers.cccd().expect("it notifies");

@@ -293,8 +293,8 @@ impl Station {
             quiet = false;
         }
         while let Some(event) = self.host.poll_event() {
-            if let (true, Event::Value { connection, indication: true, .. }) = (self.confirms, &event) {
-                self.host.submit(now, Request::Confirm { connection: *connection });
+            if let (true, Event::Value { connection, indication: Some(_), .. }) = (self.confirms, &event) {
+                self.host.submit(now, Request::Confirm { connection: *connection, indication: None });
                 quiet = false;
             }
             self.told.push(event);

@@ -224,8 +224,10 @@ impl Pair {
                 quiet = false;
             }
             while let Some(event) = self.host.poll_event() {
-                if let (true, Event::Value { connection, indication: true, .. }) = (self.confirms, &event) {
-                    self.host.submit(self.now, Request::Confirm { connection: *connection });
+                if let (true, Event::Value { connection, indication: Some(_), .. }) = (self.confirms, &event)
+                {
+                    self.host
+                        .submit(self.now, Request::Confirm { connection: *connection, indication: None });
                     quiet = false;
                 }
                 self.told.push(event);

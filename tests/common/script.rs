@@ -189,7 +189,9 @@ impl Script {
     /// The values that came, with whether they were indications.
     pub fn values(&self) -> Vec<(u16, Vec<u8>, bool)> {
         let value = |event: &Event| match event {
-            Event::Value { handle, value, indication, .. } => Some((*handle, value.to_vec(), *indication)),
+            Event::Value { handle, value, indication, .. } => {
+                Some((*handle, value.to_vec(), indication.is_some()))
+            }
             _ => None,
         };
         self.told.events.iter().filter_map(value).collect()

@@ -220,13 +220,13 @@ fn indications_come_one_after_the_other_as_they_are_confirmed() {
     pair.run(seconds(9));
     assert_eq!(pair.values(connection, measurement.value_handle).len(), 1, "the server waits");
     for n in 2..=3 {
-        let op = pair.submit(Request::Confirm { connection });
+        let op = pair.submit(Request::Confirm { connection, indication: None });
         assert_eq!(pair.done(op), Ok(Output::Done));
         pair.run(ms(500));
         assert_eq!(pair.values(connection, measurement.value_handle).len(), n);
     }
     pair.confirms = true;
-    pair.submit(Request::Confirm { connection });
+    pair.submit(Request::Confirm { connection, indication: None });
     pair.run(seconds(30));
     let values = pair.values(connection, measurement.value_handle);
     assert!(values.len() > 12);

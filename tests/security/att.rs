@@ -96,11 +96,11 @@ fn a10_a_flood_of_indications_without_a_reader_is_bounded_and_confirmed_once_eac
     script.run(seconds(120));
     let confirmation = || (ATT, vec![0x1E]);
     assert_eq!(script.frames(HANDLE), vec![confirmation(); kept], "unless the reader is too slow");
-    script.submit(Request::Confirm { connection });
+    script.submit(Request::Confirm { connection, indication: None });
     assert_eq!(script.frames(HANDLE).len(), kept, "a confirmation of nothing");
     script.att(HANDLE, &[0x1D, 3, 0, 1]);
-    script.submit(Request::Confirm { connection });
-    script.submit(Request::Confirm { connection });
+    script.submit(Request::Confirm { connection, indication: None });
+    script.submit(Request::Confirm { connection, indication: None });
     assert_eq!(script.frames(HANDLE).len(), kept + 1);
 }
 
@@ -112,7 +112,7 @@ fn a11_an_indication_and_a_request_of_the_peer_cross_our_request() {
     script.sent.clear();
     script.att(HANDLE, &[0x1D, 9, 0, 1]);
     script.att(HANDLE, &[0x0A, 1, 0]);
-    script.submit(Request::Confirm { connection });
+    script.submit(Request::Confirm { connection, indication: None });
     assert_eq!(script.frames(HANDLE), [(ATT, vec![0x0B, 0x00, 0x18]), (ATT, vec![0x1E])]);
     script.att(HANDLE, &[0x0B, 7]);
     assert_eq!(script.result(op), value(&[7]));
@@ -125,8 +125,8 @@ fn a11_two_indications_before_a_confirmation_are_both_values_and_both_confirmed(
     script.att(HANDLE, &[0x1D, 9, 0, 1]);
     script.att(HANDLE, &[0x1D, 9, 0, 2]);
     assert_eq!(script.values(), [(9, vec![1], true), (9, vec![2], true)]);
-    script.submit(Request::Confirm { connection });
-    script.submit(Request::Confirm { connection });
+    script.submit(Request::Confirm { connection, indication: None });
+    script.submit(Request::Confirm { connection, indication: None });
     assert_eq!(script.frames(HANDLE), vec![(ATT, vec![0x1E]); 2]);
 }
 
@@ -172,7 +172,7 @@ fn a12_a_storm_of_service_changed_makes_the_host_ask_nothing() {
     for _ in 0..1000 {
         // From 0xFFFF to 0x0001.
         script.att(HANDLE, &[0x1D, 3, 0, 0xFF, 0xFF, 1, 0]);
-        script.submit(Request::Confirm { connection });
+        script.submit(Request::Confirm { connection, indication: None });
     }
     assert_eq!(script.frames(HANDLE), vec![(ATT, vec![0x1E]); 1000]);
     assert_eq!(script.values().len(), 1000);

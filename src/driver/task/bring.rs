@@ -5,7 +5,7 @@ use crate::driver::routes::Waiter;
 use crate::driver::{Failure, LinkState, RecoveryEvent};
 use crate::hci::ErrorCode;
 use crate::host::{
-    ConnectionId, ConnectionInfo, Event, Fault, OpError, OpId, Output, Request, Rung, Sighting,
+    ConnectionId, ConnectionInfo, Event, Fault, IndicationId, OpError, OpId, Output, Request, Rung, Sighting,
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -137,16 +137,35 @@ impl Task {
         }
     }
 
-    async fn bring_value(&mut self, connection: ConnectionId, handle: u16, value: Bytes, indication: bool) {
-        if !indication && let Some(queue) = self.readers.full(connection, handle) {
+    async fn bring_value(
+        &mut self,
+        connection: ConnectionId,
+        handle: u16,
+        value: Bytes,
+        indication: Option<IndicationId>,
+    ) {
+        if indication.is_none()
+            && let Some(queue) = self.readers.full(connection, handle)
+        {
             // A reader that is running makes room now; one that is not costs this wait once.
             if tokio::time::timeout(PATIENCE, queue.reserve()).await.is_err() {
                 self.readers.give_up_on_full(connection, handle);
             }
         }
-        if self.readers.deliver(connection, handle, &value, indication) && indication {
-            let now = self.now();
-            self.host.submit(now, Request::Confirm { connection });
+        if self.readers.deliver(connection, handle, &value, indication) {
+            self.confirm(connection, indication);
+        }
+    }
+
+    /// Indications have reached all their readers.
+    pub(super) fn confirm(
+        &mut self,
+        connection: ConnectionId,
+        indications: impl IntoIterator<Item = IndicationId>,
+    ) {
+        let now = self.now();
+        for id in indications {
+            self.host.submit(now, Request::Confirm { connection, indication: Some(id) });
         }
     }
 

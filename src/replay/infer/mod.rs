@@ -369,7 +369,7 @@ impl Guide {
                 handle: write.attribute_handle.0,
                 value: Bytes::copy_from_slice(write.attribute_value.0),
             },
-            AttPdu::HandleValueCfm(_) => Request::Confirm { connection },
+            AttPdu::HandleValueCfm(_) => Request::Confirm { connection, indication: None },
             AttPdu::HandleValueNtf(sent) => {
                 let handle = sent.attribute_handle.0;
                 let value = Bytes::copy_from_slice(sent.attribute_value.0);
