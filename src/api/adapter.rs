@@ -2,7 +2,7 @@
 
 use super::opening::{ByName, open};
 use super::recoveries::Recoveries;
-use super::{Error, Peer};
+use super::{Error, Peer, SecurityRequests};
 use crate::bonds::BondStore;
 use crate::capture::{Format, UnknownFormat};
 use crate::driver::{
@@ -468,7 +468,10 @@ impl AdapterBuilder {
         let (links, up) = watch::channel(Vec::new());
         let advertising = Arc::<AtomicUsize>::default();
         let (recoveries, steps) = broadcast::channel(Recoveries::CAPACITY);
-        let session = Session { started, ended, links, advertising: advertising.clone(), recoveries };
+        let (security_requests, asked) = broadcast::channel(SecurityRequests::CAPACITY);
+        let advertised = advertising.clone();
+        let session =
+            Session { started, ended, links, advertising: advertised, recoveries, security_requests };
         // The one place where the library starts a task.
         #[allow(clippy::disallowed_methods)]
         tokio::spawn(driver::run(transport, source, host, tap, self.keeper.take(), inbox, session));
@@ -485,6 +488,7 @@ impl AdapterBuilder {
             links: up,
             advertising,
             recoveries: steps,
+            security_requests: asked,
             capture_failure,
         };
         Ok(Adapter { shared: Arc::new(shared) })

@@ -29,6 +29,6 @@ pub use pairing::{Agent, Confirmation, OobAnswer, PairOptions, Pairing, PasskeyA
 pub use peer::{Peer, RemoteVersion};
 pub use recoveries::Recoveries;
 pub use scan::Scan;
-pub use security::SecurityChanges;
+pub use security::{SecurityChanges, SecurityRequested, SecurityRequests};
 pub use serve::{GattServer, ReadRequest, Request, Requests, WriteRequest};
 pub use subscribe::{Notification, Notifications, SubscribeOptions};

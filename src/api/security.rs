@@ -1,18 +1,87 @@
 //! What a link has of security, and how it gets more.
 
-use super::{Error, Peer};
+use super::{Adapter, Error, Peer};
 use crate::Address;
-use crate::driver::Failure;
+use crate::driver::{Failure, SecurityAsked, Shared};
 use crate::hci::ErrorCode;
 use crate::host::{LinkSecurity, Output, SecurityRequest};
 use crate::smp::SecurityLevel;
-use tokio::sync::watch;
+use std::sync::Arc;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 
 /// What a link has of security, as a stream of its changes. One that is not read sees the newest alone.
 #[derive(Debug)]
 pub struct SecurityChanges {
     security: watch::Receiver<LinkSecurity>,
     down: watch::Receiver<Option<ErrorCode>>,
+}
+
+/// A peripheral has asked us, its central, for security ([Vol 3] Part H, 2.4.6).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SecurityRequested {
+    /// Who asks. This handle does not keep the link.
+    pub peer: Peer,
+    /// It wants to bond.
+    pub bonding: bool,
+    /// It wants protection against a man in the middle.
+    pub mitm: bool,
+    /// It knows LE Secure Connections.
+    pub secure_connections: bool,
+}
+
+/// What the peripherals of all links ask for, as a stream.
+#[derive(Debug)]
+pub struct SecurityRequests {
+    shared: Arc<Shared>,
+    asked: broadcast::Receiver<SecurityAsked>,
+}
+
+impl SecurityRequests {
+    /// Requests that may wait for the reader; of more, the last. A peer is heard once a second.
+    pub(super) const CAPACITY: usize = 64;
+
+    /// The next request; `None` when the adapter is lost or closed. One that came with the link itself is told as well: ask
+    /// for the stream before connecting.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: no request is lost.
+    pub async fn next(&mut self) -> Option<SecurityRequested> {
+        loop {
+            match self.asked.recv().await {
+                Ok(SecurityAsked { link, bonding, mitm, secure_connections }) => {
+                    let peer = Peer::lent(self.shared.clone(), link);
+                    return Some(SecurityRequested { peer, bonding, mitm, secure_connections });
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+impl Adapter {
+    /// What peripherals ask for from now on. With [`OnSecurityRequest::Tell`] nothing else is done about it.
+    ///
+    /// ```no_run
+    /// # async fn program() -> Result<(), baretooth::Error> {
+    /// use baretooth::{Adapter, OnSecurityRequest, SecurityOptions};
+    /// let security = SecurityOptions::new().on_request(OnSecurityRequest::Tell);
+    /// let adapter = Adapter::builder().security(security).open("hci0").await?;
+    /// let mut requests = adapter.security_requests();
+    /// while let Some(request) = requests.next().await {
+    ///     println!("{} wants security", request.peer.address());
+    ///     request.peer.pair().finish().await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// [`OnSecurityRequest::Tell`]: crate::OnSecurityRequest::Tell
+    pub fn security_requests(&self) -> SecurityRequests {
+        let shared = self.shared.clone();
+        SecurityRequests { asked: shared.security_requests.resubscribe(), shared }
+    }
 }
 
 impl Peer {

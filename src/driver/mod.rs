@@ -15,7 +15,9 @@ pub(crate) use advertising::{AdvertisingReader, Ended as AdvertisingEnded};
 pub(crate) use channels::{AcceptedChannel, ChannelEnd, ChannelMessage, ChannelState};
 pub(crate) use keeper::Keeper;
 pub(crate) use routes::{Delivery, Received, ScanReader};
-pub(crate) use security::{Asked, PairingEnd, Reply, SecurityMessage, agent_queue, prompt_queue};
+pub(crate) use security::{
+    Asked, PairingEnd, Reply, SecurityAsked, SecurityMessage, agent_queue, prompt_queue,
+};
 pub(crate) use source::NoSource;
 pub use source::Source;
 pub(crate) use tap::{CaptureError, Destination, Tap};
@@ -140,6 +142,7 @@ pub(crate) struct Shared {
     /// How many advertisements have begun and are not over.
     pub(crate) advertising: Arc<AtomicUsize>,
     pub(crate) recoveries: broadcast::Receiver<RecoveryEvent>,
+    pub(crate) security_requests: broadcast::Receiver<SecurityAsked>,
     /// Why the capture ended before the session.
     pub(crate) capture_failure: Arc<OnceLock<CaptureError>>,
 }

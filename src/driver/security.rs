@@ -66,6 +66,15 @@ pub(crate) struct PairingEnd {
     pub(crate) result: oneshot::Receiver<Result<Output, Failure>>,
 }
 
+/// A peripheral has asked for security.
+#[derive(Clone, Debug)]
+pub(crate) struct SecurityAsked {
+    pub(crate) link: Arc<LinkState>,
+    pub(crate) bonding: bool,
+    pub(crate) mitm: bool,
+    pub(crate) secure_connections: bool,
+}
+
 /// The pairings in progress that somebody follows, and the agent.
 #[derive(Debug, Default)]
 pub(super) struct Pairings {

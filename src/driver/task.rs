@@ -15,7 +15,7 @@ pub(crate) use serving::{FromClient, Inbox, ValueAt, What};
 use super::channels::Channels;
 use super::keeper::Keeper;
 use super::routes::{Readers, Requests, Waiter};
-use super::security::Pairings;
+use super::security::{Pairings, SecurityAsked};
 use super::timer::Timer;
 use super::{Failure, LinkState, Message, RecoveryEvent, Source, Tap, Ticket};
 use crate::Instant;
@@ -56,6 +56,7 @@ pub(crate) struct Session {
     pub(crate) links: watch::Sender<Vec<Arc<LinkState>>>,
     pub(crate) advertising: Arc<AtomicUsize>,
     pub(crate) recoveries: broadcast::Sender<RecoveryEvent>,
+    pub(crate) security_requests: broadcast::Sender<SecurityAsked>,
 }
 
 /// Runs a session to its end. `source` opens the transport again when the controller behind it fails.
@@ -66,7 +67,7 @@ pub(crate) async fn run<S: Source>(
     tap: Option<Tap>,
     keeper: Option<Keeper>,
     messages: mpsc::UnboundedReceiver<Message>,
-    Session { started, ended, links, advertising, recoveries }: Session,
+    Session { started, ended, links, advertising, recoveries, security_requests }: Session,
 ) {
     let mut task = Task {
         host,
@@ -83,6 +84,7 @@ pub(crate) async fn run<S: Source>(
         advertising,
         started: Some(started),
         recoveries,
+        security_requests,
         fault: None,
         inbox: None,
         reopen: None,
@@ -128,6 +130,7 @@ struct Task {
     advertising: Arc<AtomicUsize>,
     started: Option<Started>,
     recoveries: broadcast::Sender<RecoveryEvent>,
+    security_requests: broadcast::Sender<SecurityAsked>,
     /// Who answers clients of the GATT server.
     inbox: Option<Inbox>,
     /// Why the controller is being brought back, or cannot be.

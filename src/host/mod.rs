@@ -41,7 +41,10 @@ pub use config::{Eatt, HostConfig, ParameterPolicy};
 pub use event::{Event, Sighting};
 pub use ladder::{Fault, Recovery, Rung};
 pub use request::{ConnectionId, ConnectionInfo, IndicationId, LinkTiming, OpError, OpId, Output, Request};
-pub use security::{LinkSecurity, Pairable, PairingSummary, SecurityEvent, SecurityOptions, SecurityRequest};
+pub use security::{
+    LinkSecurity, OnSecurityRequest, Pairable, PairingSummary, SecurityEvent, SecurityOptions,
+    SecurityRequest,
+};
 pub use serving::{ServerEvent, ServerRequest};
 
 use crate::gap::connect::Connector;

@@ -4,7 +4,7 @@
 //! to know more than one link: bonds, the agent, and how long a peer that failed has to wait.
 
 use super::guard::{Told, Whose};
-use super::security::{LinkSecurity, Pairable, PairingSummary, SecurityEvent};
+use super::security::{LinkSecurity, OnSecurityRequest, Pairable, PairingSummary, SecurityEvent};
 use super::{Host, OpError, OpId, Output};
 use crate::hci::ConnectionHandle;
 use crate::l2cap::ChannelId;
@@ -218,7 +218,9 @@ impl Host {
                 let requested = SecurityEvent::Requested { connection, bonding, mitm, secure_connections };
                 self.events.push_back(requested.into());
                 let have = link.guard.security();
-                if have.encrypted && (have.authenticated || !mitm) {
+                if self.security.on_request == OnSecurityRequest::Tell {
+                    link.guard.manager.ignore();
+                } else if have.encrypted && (have.authenticated || !mitm) {
                     link.guard.manager.on_encrypted(now, Encrypted::WithBond, &mut self.rng);
                 } else if have.encrypted || !self.encrypt_with_bond(now, handle) {
                     // Only a pairing gives what the bond does not ([Vol 3] Part H, 2.4.6).

@@ -80,6 +80,17 @@ pub enum Pairable {
     Always,
 }
 
+/// What a central does when its peripheral asks for security ([Vol 3] Part H, 2.4.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnSecurityRequest {
+    /// Encrypts with the bond if that is enough, else pairs where a peer may begin a pairing ([`Pairable`]).
+    #[default]
+    Act,
+    /// Nothing, and the peripheral hears nothing: whoever is told of the request pairs or encrypts, or lets it be.
+    Tell,
+}
+
 /// What a host does about security by itself.
 #[derive(Clone, Debug, Default)]
 #[must_use]
@@ -88,6 +99,7 @@ pub struct SecurityOptions {
     pub(super) forbid_raising: bool,
     pub(super) level: SecurityLevel,
     pub(super) pairable: Pairable,
+    pub(super) on_request: OnSecurityRequest,
 }
 
 impl SecurityOptions {
@@ -119,6 +131,13 @@ impl SecurityOptions {
     /// Whether a peer may begin a pairing.
     pub fn pairable(mut self, pairable: Pairable) -> Self {
         self.pairable = pairable;
+        self
+    }
+
+    /// What is done when a peripheral asks for security; it is acted on by default, and told
+    /// ([`SecurityEvent::Requested`]) either way.
+    pub fn on_request(mut self, on_request: OnSecurityRequest) -> Self {
+        self.on_request = on_request;
         self
     }
 }

@@ -129,6 +129,11 @@ impl SecurityManager {
         }
     }
 
+    /// Leaves [`Output::SecurityRequested`] without an answer: the peer may ask again.
+    pub fn ignore(&mut self) {
+        self.requested = false;
+    }
+
     /// A PDU of the peer's, whatever it is.
     pub fn on_pdu(&mut self, now: Instant, pdu: &[u8], rng: &mut impl Rng) {
         if self.dead {

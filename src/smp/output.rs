@@ -12,7 +12,8 @@ pub enum Output {
     Send(Bytes),
     /// The peer wants to pair, and we are the peripheral: to be accepted or refused.
     Asked(PeerRequest),
-    /// The peer wants us, the central, to encrypt the link: with the bond, or by a pairing that is accepted; or refused.
+    /// The peer wants us, the central, to encrypt the link: with the bond, or by a pairing that is accepted; or refused, or
+    /// [ignored](super::SecurityManager::ignore).
     SecurityRequested {
         /// It would keep the keys.
         bonding: bool,

@@ -3,6 +3,7 @@
 mod agent;
 mod dropped;
 mod offers;
+mod requests;
 mod secrets;
 mod store;
 

@@ -4,7 +4,7 @@ use super::Task;
 use crate::bonds::Stored;
 use crate::driver::Failure;
 use crate::driver::routes::Waiter;
-use crate::driver::security::{Reply, SecurityMessage};
+use crate::driver::security::{Reply, SecurityAsked, SecurityMessage};
 use crate::hci::ControllerInfo;
 use crate::host::{ConnectionId, OpError, OpId, Output, SecurityEvent, SecurityRequest};
 use crate::smp::{Answer, Prompt, PromptId};
@@ -91,8 +91,12 @@ impl Task {
                     keeper.remove(peer);
                 }
             }
-            // What follows from it is the host's business.
-            SecurityEvent::Requested { .. } => {}
+            SecurityEvent::Requested { connection, bonding, mitm, secure_connections } => {
+                let Some(link) = self.states.get(&connection).cloned() else { return };
+                // Nobody may listen.
+                let asked = SecurityAsked { link, bonding, mitm, secure_connections };
+                let _ = self.security_requests.send(asked);
+            }
         }
     }
 

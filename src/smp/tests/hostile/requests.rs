@@ -49,6 +49,10 @@ fn s12_a_thousand_security_requests_are_told_once() {
     assert_eq!((central.security_requests, central.sent.len()), (2, 0), "not again at once");
     central.hear(later + Duration::from_secs(1), &[0x0B, 0x0D]);
     assert_eq!(central.security_requests, 3);
+    // One that is ignored is not answered, and may come again.
+    central.manager.ignore();
+    central.hear(later + Duration::from_secs(2), &[0x0B, 0x0D]);
+    assert_eq!((central.security_requests, central.sent.len()), (4, 0));
     // Encryption with a bond answers it.
     central.encrypted(later, Encrypted::WithBond);
     let (options, identity) = (central.options.clone(), central.identity.clone());
