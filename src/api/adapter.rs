@@ -138,6 +138,14 @@ impl Adapter {
         }
     }
 
+    /// The longest ATT PDU to offer and to take on links that come up from now on, 23 to 517, in place of
+    /// [`AdapterBuilder::mtu`]. Enhanced bearers that peers open stay as they were offered first.
+    pub fn set_mtu(&self, mtu: u16) {
+        let (reply, _) = oneshot::channel();
+        let request = Request::SetMtu(mtu);
+        self.shared.tell(Message::Submit { ticket: self.shared.ticket(), request, reply });
+    }
+
     /// Addresses of the peers to which there are links, whoever made them.
     pub fn connections(&self) -> Vec<Address> {
         self.shared.links.borrow().iter().map(|state| state.peer).collect()
@@ -470,8 +478,15 @@ impl AdapterBuilder {
         let (recoveries, steps) = broadcast::channel(Recoveries::CAPACITY);
         let (security_requests, asked) = broadcast::channel(SecurityRequests::CAPACITY);
         let advertised = advertising.clone();
-        let session =
-            Session { started, ended, links, advertising: advertised, recoveries, security_requests };
+        let session = Session {
+            started,
+            security: self.security,
+            ended,
+            links,
+            advertising: advertised,
+            recoveries,
+            security_requests,
+        };
         // The one place where the library starts a task.
         #[allow(clippy::disallowed_methods)]
         tokio::spawn(driver::run(transport, source, host, tap, self.keeper.take(), inbox, session));
@@ -483,7 +498,6 @@ impl AdapterBuilder {
             controller,
             description,
             eatt: self.eatt,
-            security: self.security,
             ended: end,
             links: up,
             advertising,

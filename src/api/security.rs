@@ -2,9 +2,9 @@
 
 use super::{Adapter, Error, Peer};
 use crate::Address;
-use crate::driver::{Failure, SecurityAsked, Shared};
+use crate::driver::{Failure, Message, SecurityAsked, SecurityMessage, Shared};
 use crate::hci::ErrorCode;
-use crate::host::{LinkSecurity, Output, SecurityRequest};
+use crate::host::{LinkSecurity, Output, SecurityOptions, SecurityRequest};
 use crate::smp::SecurityLevel;
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
@@ -62,6 +62,23 @@ impl SecurityRequests {
 }
 
 impl Adapter {
+    /// What is done about security by itself from now on, in place of
+    /// [`AdapterBuilder::security`](crate::AdapterBuilder::security): pairings in progress go on as they were begun. While
+    /// there is an [agent](Self::agent), how to pair is said by these options too, and the agent still answers.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), baretooth::Error> {
+    /// use baretooth::{Adapter, Pairable, SecurityOptions};
+    /// let adapter = Adapter::open("sim").await?;
+    /// adapter.set_security(SecurityOptions::new().pairable(Pairable::Never));
+    /// # adapter.close().await;
+    /// # Ok(()) }
+    /// ```
+    pub fn set_security(&self, options: SecurityOptions) {
+        self.shared.tell(Message::Security(SecurityMessage::Configure(Box::new(options))));
+    }
+
     /// What peripherals ask for from now on. With [`OnSecurityRequest::Tell`] nothing else is done about it.
     ///
     /// ```no_run

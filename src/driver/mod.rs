@@ -29,9 +29,7 @@ use crate::gap::advertise::AdvertiseOptions;
 use crate::gap::advertising_data::AdvertisingDataBuf;
 use crate::gap::scan::ScanOptions;
 use crate::hci::{ControllerInfo, ErrorCode, Role};
-use crate::host::{
-    ConnectionId, ConnectionInfo, Eatt, Fault, LinkSecurity, OpError, Output, Request, Rung, SecurityOptions,
-};
+use crate::host::{ConnectionId, ConnectionInfo, Eatt, Fault, LinkSecurity, OpError, Output, Request, Rung};
 use crate::transports::TransportError;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -133,8 +131,6 @@ pub(crate) struct Shared {
     pub(crate) description: String,
     /// Whether there are enhanced ATT bearers.
     pub(crate) eatt: Eatt,
-    /// What is done about security when there is no agent.
-    pub(crate) security: SecurityOptions,
     /// Why the task ended, once it has.
     pub(crate) ended: watch::Receiver<Option<Failure>>,
     /// Links that are up.

@@ -32,9 +32,11 @@ pub(crate) enum SecurityMessage {
         reply: Reply,
     },
     /// Bring here the pairings that nobody asked for, and no longer to whoever they were brought to.
-    Agent { ticket: Ticket, options: Box<SecurityOptions>, pairings: mpsc::Sender<PairingEnd> },
-    /// Nobody reads them any more; what holds without an agent.
-    EndAgent { ticket: Ticket, options: Box<SecurityOptions> },
+    Agent { ticket: Ticket, options: Box<PairingOptions>, pairings: mpsc::Sender<PairingEnd> },
+    /// Nobody reads them any more.
+    EndAgent(Ticket),
+    /// What holds from now on, for the agent's pairings too.
+    Configure(Box<SecurityOptions>),
     /// What the user says to a prompt.
     Answer { connection: ConnectionId, id: PromptId, answer: Answer },
     /// Nobody will answer what this pairing asks.
@@ -76,8 +78,10 @@ pub(crate) struct SecurityAsked {
 }
 
 /// The pairings in progress that somebody follows, and the agent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pairings {
+    /// What holds without an agent.
+    pub(super) security: SecurityOptions,
     routes: BTreeMap<ConnectionId, Route>,
     /// Of the agent so far.
     number: u64,
@@ -103,6 +107,10 @@ enum Owner {
 }
 
 impl Pairings {
+    pub(super) fn new(security: SecurityOptions) -> Self {
+        Self { security, routes: BTreeMap::new(), number: 0, agent: None }
+    }
+
     /// Somebody has asked for a pairing. Beside one that is in progress it has nothing to be asked.
     pub(super) fn begin(&mut self, connection: ConnectionId, op: OpId, prompts: mpsc::Sender<Asked>) {
         let route = Route { prompts, open: BTreeMap::new(), owner: Owner::User(op) };

@@ -22,7 +22,7 @@ use crate::Instant;
 use crate::capture::Direction;
 use crate::gatt::procedure::Unsubscribe;
 use crate::hci::{ControllerInfo, ErrorCode};
-use crate::host::{ConnectionId, Host, OpError, Output, Request, Rung, ServerRequest};
+use crate::host::{ConnectionId, Host, OpError, Output, Request, Rung, SecurityOptions, ServerRequest};
 use crate::transports::{HciPacket, SendQueue, Transport, TransportError, TransportRx, TransportTx};
 use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
@@ -52,6 +52,8 @@ pub(crate) type Started = oneshot::Sender<Result<ControllerInfo, Failure>>;
 /// Where the task tells how the session goes.
 pub(crate) struct Session {
     pub(crate) started: Started,
+    /// What the host was configured with.
+    pub(crate) security: SecurityOptions,
     pub(crate) ended: watch::Sender<Option<Failure>>,
     pub(crate) links: watch::Sender<Vec<Arc<LinkState>>>,
     pub(crate) advertising: Arc<AtomicUsize>,
@@ -67,7 +69,7 @@ pub(crate) async fn run<S: Source>(
     tap: Option<Tap>,
     keeper: Option<Keeper>,
     messages: mpsc::UnboundedReceiver<Message>,
-    Session { started, ended, links, advertising, recoveries, security_requests }: Session,
+    Session { started, security, ended, links, advertising, recoveries, security_requests }: Session,
 ) {
     let mut task = Task {
         host,
@@ -76,7 +78,7 @@ pub(crate) async fn run<S: Source>(
         requests: Requests::default(),
         readers: Readers::default(),
         channels: Channels::default(),
-        pairings: Pairings::default(),
+        pairings: Pairings::new(security),
         keeper,
         states: BTreeMap::new(),
         made: BTreeMap::new(),

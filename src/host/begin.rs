@@ -23,6 +23,11 @@ impl Host {
                 self.done(op, Ok(Output::Done));
                 Ok(())
             }
+            Request::SetMtu(mtu) => {
+                self.config.set_mtu(mtu);
+                self.done(op, Ok(Output::Done));
+                Ok(())
+            }
             Request::Connect { address, options } => {
                 if options.parameters.units().is_none() {
                     return Err(OpError::Invalid(

@@ -98,7 +98,7 @@ impl HostConfig {
     /// Longest ATT PDU to offer and to take, 23 to 517 (the default): longer ones carry nothing more, since a value
     /// has at most 512 octets.
     pub fn mtu(mut self, mtu: u16) -> Self {
-        self.mtu = mtu.clamp(23, 517);
+        self.set_mtu(mtu);
         self
     }
 
@@ -183,6 +183,12 @@ impl HostConfig {
     pub fn answer_within(mut self, limit: Duration) -> Self {
         self.answer_within = limit.min(TRANSACTION_TIMEOUT);
         self
+    }
+}
+
+impl HostConfig {
+    pub(super) fn set_mtu(&mut self, mtu: u16) {
+        self.mtu = mtu.clamp(23, 517);
     }
 }
 

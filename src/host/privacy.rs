@@ -129,11 +129,13 @@ impl Host {
         (sort != OwnAddress::Public).then_some(self.privacy.register)
     }
 
-    /// The address by which bonded peers are to know us: the one that we show where we show a lasting one.
+    /// The address by which bonded peers are to know us: as configured, else the one that we show where we show a lasting
+    /// one.
     pub(super) fn own_identity(&self, shown: Address) -> Address {
         let public = self.info.as_ref().and_then(|info| info.public_address);
-        let prefers = self.privacy.usual == OwnAddress::Public || shown.kind == AddressKind::Public;
-        public.filter(|_| prefers).unwrap_or(Address::random(self.random_address))
+        let shows_public = self.privacy.usual == OwnAddress::Public || shown.kind == AddressKind::Public;
+        let prefers_public = self.security.identity.map_or(shows_public, |kind| kind == AddressKind::Public);
+        public.filter(|_| prefers_public).unwrap_or(Address::random(self.random_address))
     }
 
     /// The ends of a new link; `random` as of [`shown`](Self::shown).

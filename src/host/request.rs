@@ -63,6 +63,9 @@ pub enum Request {
         /// What those hear who ask.
         scan_response: AdvertisingDataBuf,
     },
+    /// Offer and take ATT PDUs of at most so many octets, 23 to 517, on links that come up from now on
+    /// ([`HostConfig::mtu`](super::HostConfig::mtu)).
+    SetMtu(u16),
     /// Make a link, MTU exchange included.
     Connect {
         /// The peer.

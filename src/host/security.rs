@@ -9,7 +9,7 @@ use crate::smp::{
     Answer, Bond, Identity, LocalOob, Method, PairedInfo, PairingError, PairingOptions, Prompt, PromptId,
     SecurityLevel,
 };
-use crate::{Address, Instant};
+use crate::{Address, AddressKind, Instant};
 
 /// What a link has of security.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,6 +100,7 @@ pub struct SecurityOptions {
     pub(super) level: SecurityLevel,
     pub(super) pairable: Pairable,
     pub(super) on_request: OnSecurityRequest,
+    pub(super) identity: Option<AddressKind>,
 }
 
 impl SecurityOptions {
@@ -138,6 +139,14 @@ impl SecurityOptions {
     /// ([`SecurityEvent::Requested`]) either way.
     pub fn on_request(mut self, on_request: OnSecurityRequest) -> Self {
         self.on_request = on_request;
+        self
+    }
+
+    /// Which of our lasting addresses a peer is told, in pairings from now on, to know us by; by default the public one where
+    /// that is what we show, else the random static one. A peer that is told another than we connect from knows us again
+    /// only behind [`OwnAddress::Resolvable`](crate::OwnAddress::Resolvable). Without a public address it is the random one.
+    pub fn identity(mut self, kind: AddressKind) -> Self {
+        self.identity = Some(kind);
         self
     }
 }

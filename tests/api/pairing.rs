@@ -1,6 +1,7 @@
 //! Pairing as a program does it: two adapters on one virtual radio, every method, either side beginning.
 
 mod agent;
+mod configured;
 mod dropped;
 mod offers;
 mod requests;

@@ -24,7 +24,8 @@ impl Adapter {
     /// Lets peers pair with us from now on, in this way, and brings what such pairings ask here. Pairings that somebody
     /// has asked for ([`Peer::pair`](crate::Peer::pair)) have their own options and prompts.
     ///
-    /// A second call ends the stream of the first.
+    /// A second call ends the stream of the first. [`set_security`](Adapter::set_security) takes the place of these options,
+    /// not of the stream.
     ///
     /// ```no_run
     /// # async fn program(adapter: baretooth::Adapter) -> Result<(), baretooth::Error> {
@@ -46,7 +47,7 @@ impl Adapter {
     pub fn agent(&self, options: PairingOptions) -> Agent {
         let shared = self.shared.clone();
         let (ticket, (queue, pairings)) = (shared.ticket(), agent_queue());
-        let options = Box::new(shared.security.clone().pairing(options));
+        let options = Box::new(options);
         shared.tell(Message::Security(SecurityMessage::Agent { ticket, options, pairings: queue }));
         Agent { shared, ticket, pairings }
     }
@@ -67,8 +68,7 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        let options = Box::new(self.shared.security.clone());
-        self.shared.tell(Message::Security(SecurityMessage::EndAgent { ticket: self.ticket, options }));
+        self.shared.tell(Message::Security(SecurityMessage::EndAgent(self.ticket)));
         self.pairings.close();
         while let Ok(pairing) = self.pairings.try_recv() {
             drop(Pairing::of_agent(&self.shared, pairing));

@@ -20,14 +20,18 @@ impl Task {
             }
             SecurityMessage::Agent { ticket, options, pairings } => {
                 self.pairings.set_agent(ticket, pairings);
-                self.ask(SecurityRequest::Configure(*options));
+                self.ask(SecurityRequest::Configure(self.pairings.security.clone().pairing(*options)));
                 self.ask(SecurityRequest::Agent(true));
             }
-            SecurityMessage::EndAgent { ticket, options } => {
+            SecurityMessage::EndAgent(ticket) => {
                 if self.pairings.end_agent(ticket) {
-                    self.ask(SecurityRequest::Configure(*options));
+                    self.ask(SecurityRequest::Configure(self.pairings.security.clone()));
                     self.ask(SecurityRequest::Agent(false));
                 }
+            }
+            SecurityMessage::Configure(options) => {
+                self.pairings.security = *options.clone();
+                self.ask(SecurityRequest::Configure(*options));
             }
             SecurityMessage::Answer { connection, id, answer } => {
                 if !matches!(answer, Answer::Keypress(_)) {
