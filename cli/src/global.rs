@@ -81,7 +81,7 @@ impl Global {
     }
 
     /// Whether the capture goes to standard output.
-    fn is_live(&self) -> bool {
+    pub fn is_live(&self) -> bool {
         self.capture.as_deref() == Some(Path::new(STANDARD_OUTPUT))
     }
 

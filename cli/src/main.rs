@@ -25,6 +25,7 @@ mod pairing;
 mod read;
 mod replay;
 mod report;
+mod rpc;
 mod scan;
 mod sim;
 mod stats;
@@ -89,6 +90,8 @@ enum Verb {
     Convert(convert::Args),
     /// Makes a page of a capture: timeline, devices, values, errors
     Report(report::Args),
+    /// Serves one open adapter to another program, as JSON-RPC 2.0 lines on standard input and output
+    Rpc(rpc::Args),
     /// Serves virtual controllers and devices to other hosts
     Sim(sim::Args),
     /// Joins two adapters: packets of the one go to the other, until either ends
@@ -117,6 +120,7 @@ impl Verb {
             Self::Replay(_) => "replay",
             Self::Convert(_) => "convert",
             Self::Report(_) => "report",
+            Self::Rpc(_) => "rpc",
             Self::Sim(_) => "sim",
             Self::Bridge(_) => "bridge",
         }
@@ -127,7 +131,7 @@ impl Verb {
         match self {
             Self::Info(_) | Self::Scan(_) | Self::Gatt(_) | Self::Read(_) => true,
             Self::Advertise(_) | Self::L2cap(_) | Self::Tour(_) | Self::Bridge(_) => true,
-            Self::Write(_) | Self::Notify(_) | Self::Pair(_) => true,
+            Self::Write(_) | Self::Notify(_) | Self::Pair(_) | Self::Rpc(_) => true,
             Self::Adapters(_) | Self::Sim(_) | Self::Unpair(_) | Self::Bonds(_) => false,
             Self::Decode(args) => args.live,
             Self::Stats(_) | Self::Replay(_) | Self::Convert(_) | Self::Report(_) => false,
@@ -154,6 +158,7 @@ impl Verb {
             Self::Replay(args) => replay::run(global, args).await,
             Self::Convert(args) => convert::run(global, args).await,
             Self::Report(args) => report::run(global, args).await,
+            Self::Rpc(args) => rpc::run(global, args).await,
             Self::Sim(args) => sim::run(global, args).await,
             Self::Bridge(args) => bridge::run(global, args).await,
         }

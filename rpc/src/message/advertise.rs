@@ -1,0 +1,1 @@
+//! Advertising: what is advertised, and how.

@@ -1,0 +1,1 @@
+//! Scanning: what is asked for, and what is heard.

@@ -1,0 +1,1 @@
+//! Security: pairing, encryption and bonds.

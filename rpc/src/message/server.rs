@@ -1,0 +1,1 @@
+//! The GATT server: our own table, and what clients do with it.
