@@ -66,8 +66,17 @@ macro_rules! methods {
 methods! {
     "info" => session::info(Nothing) -> Info;
 
+    "scan.start" => scan::start(ScanStartParams) -> ScanStarted;
+    "scan.stop" => scan::stop(ScanStopParams) -> Nothing;
+
     "connect" => link::connect(ConnectParams) -> Connected;
     "disconnect" => link::disconnect(DisconnectParams) -> Nothing;
+
+    "gatt.discover" => gatt::discover(DiscoverParams) -> Discovered;
+    "gatt.read" => gatt::read(AttributeParams) -> ReadValue;
+    "gatt.write" => gatt::write(WriteParams) -> Nothing;
+    "gatt.subscribe" => gatt::subscribe(SubscribeParams) -> Subscribed;
+    "gatt.unsubscribe" => gatt::unsubscribe(AttributeParams) -> Nothing;
 }
 
 fn parse<P: DeserializeOwned + JsonSchema>(params: Value) -> Result<P, RpcError> {

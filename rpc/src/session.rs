@@ -213,8 +213,8 @@ impl Context {
     }
 
     /// The peer of a link, whose operations end when the request is cancelled.
-    pub(crate) fn peer(&self, connection: u32) -> Result<Peer, RpcError> {
-        Ok(self.link(connection)?.peer().clone())
+    pub(crate) fn peer(&self, link: &Held) -> Peer {
+        link.peer().clone()
     }
 
     /// Work that is given up when the request is cancelled.
