@@ -6,6 +6,7 @@ use crate::output::Output;
 use crate::target::PeerArgs;
 use baretooth::gatt::{Characteristic, Service, Services};
 use baretooth::{Uuid, assigned};
+use baretooth_rpc::message::gatt as message;
 use serde::Serialize;
 use std::io;
 
@@ -69,80 +70,16 @@ fn named(uuid: Uuid, name: Option<&str>) -> String {
     name.map_or_else(|| uuid.short().to_string(), |name| format!("{name} ({})", uuid.short()))
 }
 
+/// The service that `rpc` tells, as a line.
 #[derive(Serialize)]
 struct JsonService {
     r#type: &'static str,
-    uuid: String,
-    handle: u16,
-    end_handle: u16,
-    name: Option<&'static str>,
-    primary: bool,
-    includes: Vec<JsonInclude>,
-    characteristics: Vec<JsonCharacteristic>,
-}
-
-#[derive(Serialize)]
-struct JsonInclude {
-    handle: u16,
-    uuid: String,
-    service_handle: u16,
-    end_handle: u16,
-}
-
-#[derive(Serialize)]
-struct JsonCharacteristic {
-    uuid: String,
-    handle: u16,
-    value_handle: u16,
-    properties: Vec<&'static str>,
-    name: Option<&'static str>,
-    user_description: Option<String>,
-    descriptors: Vec<JsonDescriptor>,
-}
-
-#[derive(Serialize)]
-struct JsonDescriptor {
-    uuid: String,
-    handle: u16,
-    name: Option<&'static str>,
+    #[serde(flatten)]
+    service: message::Service,
 }
 
 impl JsonService {
     fn new(service: &Service) -> Self {
-        let includes = service.includes.iter().map(|include| JsonInclude {
-            handle: include.handle,
-            uuid: include.uuid.to_string(),
-            service_handle: include.service_handle,
-            end_handle: include.end_handle,
-        });
-        Self {
-            r#type: "service",
-            uuid: service.uuid.to_string(),
-            handle: service.handle,
-            end_handle: service.end_handle,
-            name: assigned::service_name(service.uuid),
-            primary: service.primary,
-            includes: includes.collect(),
-            characteristics: service.characteristics.iter().map(JsonCharacteristic::new).collect(),
-        }
-    }
-}
-
-impl JsonCharacteristic {
-    fn new(characteristic: &Characteristic) -> Self {
-        let descriptors = characteristic.descriptors.iter().map(|descriptor| JsonDescriptor {
-            uuid: descriptor.uuid.to_string(),
-            handle: descriptor.handle,
-            name: assigned::descriptor_name(descriptor.uuid),
-        });
-        Self {
-            uuid: characteristic.uuid.to_string(),
-            handle: characteristic.handle,
-            value_handle: characteristic.value_handle,
-            properties: characteristic.properties.names().collect(),
-            name: assigned::characteristic_name(characteristic.uuid),
-            user_description: characteristic.user_description.as_ref().map(|text| text.to_string()),
-            descriptors: descriptors.collect(),
-        }
+        Self { r#type: "service", service: service.into() }
     }
 }

@@ -13,8 +13,8 @@ use baretooth::gap::filter::{Filter, Pattern};
 use baretooth::gap::report::Report;
 use baretooth::gap::scan::{Duplicates, ScanOptions, ScanPhys};
 use baretooth::{Adapter, ErrorKind, Scan, Uuid, assigned};
+use baretooth_rpc::message::scan as message;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::future::ready;
 use std::io;
 use std::time::Duration;
@@ -199,69 +199,17 @@ fn described(data: AdvertisingData<'_>) -> String {
     }
 }
 
+/// The report that `rpc` tells, as a line.
 #[derive(Serialize)]
 struct JsonReport {
     r#type: &'static str,
-    address: Option<String>,
-    address_type: String,
-    /// Who is behind a private address, where the keys are known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    identity: Option<String>,
-    rssi: Option<i8>,
-    tx_power: Option<i8>,
-    connectable: bool,
-    scan_response: bool,
-    legacy: bool,
-    primary_phy: String,
-    secondary_phy: Option<String>,
-    sid: Option<u8>,
-    name: Option<String>,
-    name_complete: Option<bool>,
-    flags: Option<u8>,
-    appearance: Option<u16>,
-    services: Vec<String>,
-    service_data: BTreeMap<String, String>,
-    manufacturer_data: BTreeMap<String, String>,
-    data: String,
+    #[serde(flatten)]
+    report: message::Report,
 }
 
 impl JsonReport {
     fn new(report: &Report) -> Self {
-        let data = report.data.view();
-        let name = data.local_name();
-        // Of two entries of one key the first stands; `data` has both.
-        let mut service_data = BTreeMap::new();
-        for of in data.service_data() {
-            service_data.entry(of.service.to_string()).or_insert_with(|| hex(of.data));
-        }
-        let mut manufacturer_data = BTreeMap::new();
-        for of in data.manufacturer_data() {
-            manufacturer_data.entry(format!("{:04x}", of.company)).or_insert_with(|| hex(of.data));
-        }
-        Self {
-            r#type: "report",
-            address: report.address.map(|address| address.bd_addr.to_string()),
-            address_type: report
-                .address
-                .map_or_else(|| "anonymous".to_owned(), |address| address.kind.to_string()),
-            identity: report.identity.map(|identity| identity.to_string()),
-            rssi: report.rssi,
-            tx_power: report.tx_power.or(data.tx_power()),
-            connectable: report.connectable,
-            scan_response: report.scan_response,
-            legacy: report.legacy,
-            primary_phy: report.primary_phy.to_string(),
-            secondary_phy: report.secondary_phy.map(|phy| phy.to_string()),
-            sid: report.sid,
-            name: name.map(|name| name.to_str().into_owned()),
-            name_complete: name.map(|name| name.complete),
-            flags: data.flags().map(|flags| flags.0),
-            appearance: data.appearance(),
-            services: data.services().iter().map(Uuid::to_string).collect(),
-            service_data,
-            manufacturer_data,
-            data: hex(data.as_bytes()),
-        }
+        Self { r#type: "report", report: report.into() }
     }
 }
 
