@@ -2,7 +2,7 @@
 
 use super::{Adapter, Error};
 use crate::Address;
-use crate::driver::{AdvertisingEnded, AdvertisingReader, Failure, Message, Shared, Ticket};
+use crate::driver::{AdvertisingEnded, AdvertisingReader, Begun, Failure, Message, Shared, Ticket};
 use crate::gap::advertise::AdvertiseOptions;
 use crate::gap::advertising_data::AdvertisingDataBuf;
 use crate::host::AdvertisingEnd;
@@ -41,7 +41,7 @@ const SCANNERS: usize = 64;
 pub struct Advertisement {
     shared: Arc<Shared>,
     ticket: Ticket,
-    tx_power: Option<i8>,
+    begun: Begun,
     ended: watch::Receiver<AdvertisingEnded>,
     scanners: mpsc::Receiver<Address>,
 }
@@ -50,7 +50,12 @@ impl Advertisement {
     /// The power it is sent with, in dBm; `None` where the controller does not say it, which with the legacy commands is
     /// always.
     pub fn tx_power(&self) -> Option<i8> {
-        self.tx_power
+        self.begun.tx_power
+    }
+
+    /// The address that it showed when it began; a private one is another after some time.
+    pub fn address(&self) -> Address {
+        self.begun.address
     }
 
     /// Gives it other data, on the air without a gap where one command holds them. Returns when they are taken, which is
@@ -148,10 +153,11 @@ impl Adapter {
         let ticket = self.shared.ticket();
         let reader = AdvertisingReader::new(started, ending, asking);
         self.shared.tell(Message::Advertise { ticket, options: Box::new(options), reader });
-        let mut advertisement =
-            Advertisement { shared: self.shared.clone(), ticket, tx_power: None, ended, scanners };
+        let begun = Begun { tx_power: None, address: self.controller().random_address };
+        // Dropped before it has begun it ends all the same.
+        let mut advertisement = Advertisement { shared: self.shared.clone(), ticket, begun, ended, scanners };
         let result = ready.await.unwrap_or_else(|_| Err(self.shared.failure()));
-        advertisement.tx_power = result.map_err(|failure| Error::of("advertising", failure))?;
+        advertisement.begun = result.map_err(|failure| Error::of("advertising", failure))?;
         Ok(advertisement)
     }
 

@@ -10,11 +10,18 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// How an advertisement ended; `None` as long as it goes on.
 pub(crate) type Ended = Option<Result<AdvertisingEnd, Failure>>;
 
+/// What the controller began with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    pub(crate) tx_power: Option<i8>,
+    pub(crate) address: Address,
+}
+
 /// Where an advertisement tells how it goes.
 #[derive(Debug)]
 pub(crate) struct AdvertisingReader {
-    /// Told once, when the controller advertises or cannot: the power.
-    pub(crate) started: Option<oneshot::Sender<Result<Option<i8>, Failure>>>,
+    /// Told once, when the controller advertises or cannot.
+    pub(crate) started: Option<oneshot::Sender<Result<Begun, Failure>>>,
     pub(crate) ended: watch::Sender<Ended>,
     /// Who asks for the scan response; of those that have no room nothing is said.
     pub(crate) scanners: mpsc::Sender<Address>,
@@ -40,17 +47,17 @@ impl Drop for OnAir {
 
 impl AdvertisingReader {
     pub(crate) fn new(
-        started: oneshot::Sender<Result<Option<i8>, Failure>>,
+        started: oneshot::Sender<Result<Begun, Failure>>,
         ended: watch::Sender<Ended>,
         scanners: mpsc::Sender<Address>,
     ) -> Self {
         Self { started: Some(started), ended, scanners, on_air: None }
     }
 
-    pub(super) fn on_started(&mut self, tx_power: Option<i8>, count: &Arc<AtomicUsize>) {
+    pub(super) fn on_started(&mut self, begun: Begun, count: &Arc<AtomicUsize>) {
         self.on_air = Some(OnAir::counted_by(count));
         if let Some(started) = self.started.take() {
-            let _ = started.send(Ok(tx_power));
+            let _ = started.send(Ok(begun));
         }
     }
 
@@ -64,7 +71,9 @@ impl AdvertisingReader {
         // Whoever is told finds it counted no more.
         self.on_air = None;
         if let Some(started) = self.started.take() {
-            let _ = started.send(result.clone().map(|_| None));
+            // That it began is told first.
+            let cancelled = Err(Failure::Op(OpError::Cancelled));
+            let _ = started.send(result.clone().err().map_or(cancelled, Err));
         }
         self.ended.send_replace(Some(result));
     }

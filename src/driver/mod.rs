@@ -11,7 +11,7 @@ mod tap;
 mod task;
 mod timer;
 
-pub(crate) use advertising::{AdvertisingReader, Ended as AdvertisingEnded};
+pub(crate) use advertising::{AdvertisingReader, Begun, Ended as AdvertisingEnded};
 pub(crate) use channels::{AcceptedChannel, ChannelEnd, ChannelMessage, ChannelState};
 pub(crate) use keeper::Keeper;
 pub(crate) use routes::{Delivery, Received, ScanReader};

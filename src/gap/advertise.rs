@@ -465,7 +465,8 @@ impl Advertiser {
                 set.step = if outdated { set.step } else { Step::Done };
                 set.deadline = set.deadline.or_else(|| set.options.timeout.map(|timeout| now + timeout));
                 if !std::mem::replace(&mut set.started, true) && set.ending != Some(Ending::Failed) {
-                    self.outcomes.push_back(Outcome::Started { key: set.key, tx_power: set.tx_power });
+                    let (key, tx_power, random_address) = (set.key, set.tx_power, set.shown);
+                    self.outcomes.push_back(Outcome::Started { key, tx_power, random_address });
                 }
             }
             (_, Some(ErrorCode::Success)) => {

@@ -76,8 +76,9 @@ impl Host {
     pub(super) fn poll_advertising(&mut self) {
         while let Some(outcome) = self.advertising.advertiser.poll_outcome() {
             match outcome {
-                Outcome::Started { key, tx_power } => {
-                    self.events.push_back(Event::AdvertisingStarted { op: OpId(key), tx_power });
+                Outcome::Started { key, tx_power, random_address } => {
+                    let (op, address) = (OpId(key), self.shown(random_address));
+                    self.events.push_back(Event::AdvertisingStarted { op, tx_power, address });
                 }
                 Outcome::Failed { key, reason } => {
                     let error = match reason {

@@ -52,6 +52,8 @@ pub enum Event {
         op: OpId,
         /// The power it is sent with, in dBm, where the controller says it.
         tx_power: Option<i8>,
+        /// The address that it shows for now.
+        address: Address,
     },
     /// A scanner asked for the scan response of an advertisement that wants to know.
     ScanRequested {

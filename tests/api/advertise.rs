@@ -107,6 +107,7 @@ async fn adafruit_tx_power_and_address() {
     let advertisement = peripheral.advertise(AdvertiseOptions::new().tx_power(-8)).await.expect("advertises");
     assert_eq!(advertisement.tx_power(), Some(-8));
     let address = peripheral.controller().random_address;
+    assert_eq!(advertisement.address(), address);
     let found = central.find_by_address(address.bd_addr, secs(5)).await.expect("advertises");
     assert_eq!(found.address, Some(address));
     let (adapters, _) = adapters([ControllerOptions::legacy()]).await;

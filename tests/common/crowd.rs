@@ -219,7 +219,7 @@ impl Station {
     /// With what power an advertisement began, if it did.
     pub fn started(&self, op: OpId) -> Option<Option<i8>> {
         let started = self.events(|event| match event {
-            Event::AdvertisingStarted { op: started, tx_power } if *started == op => Some(*tx_power),
+            Event::AdvertisingStarted { op: started, tx_power, .. } if *started == op => Some(*tx_power),
             _ => None,
         });
         assert!(started.len() <= 1, "{op:?} began {} times", started.len());

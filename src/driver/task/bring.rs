@@ -2,7 +2,7 @@
 
 use super::{PATIENCE, Task};
 use crate::driver::routes::Waiter;
-use crate::driver::{Failure, LinkState, RecoveryEvent};
+use crate::driver::{Begun, Failure, LinkState, RecoveryEvent};
 use crate::hci::ErrorCode;
 use crate::host::{
     ConnectionId, ConnectionInfo, Event, Fault, IndicationId, OpError, OpId, Output, Request, Rung, Sighting,
@@ -26,9 +26,9 @@ impl Task {
                         reader.on_started();
                     }
                 }
-                Event::AdvertisingStarted { op, tx_power } => {
+                Event::AdvertisingStarted { op, tx_power, address } => {
                     if let Some(reader) = self.requests.advertisement(op) {
-                        reader.on_started(tx_power, &self.advertising);
+                        reader.on_started(Begun { tx_power, address }, &self.advertising);
                     }
                 }
                 Event::ScanRequested { op, scanner } => {

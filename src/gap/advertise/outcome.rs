@@ -1,6 +1,7 @@
 //! What becomes of an advertising set, as whoever asked for it is told.
 
 use super::check::InvalidAdvertising;
+use crate::BdAddr;
 use crate::hci::{ConnectionHandle, ErrorCode, Opcode};
 
 /// What the caller or the host must know of advertising.
@@ -13,6 +14,8 @@ pub enum Outcome {
         key: u64,
         /// The power it is sent with, in dBm, where the controller says it.
         tx_power: Option<i8>,
+        /// The random address that it shows for now, `None` for the public one.
+        random_address: Option<BdAddr>,
     },
     /// It does not, and the set is gone.
     Failed {

@@ -9,9 +9,11 @@ use crate::hci::{Command, Phy};
 use crate::{Address, BdAddr};
 use std::time::Duration;
 
-const LEGACY: AdvertiseSupport = AdvertiseSupport::LEGACY;
+const LEGACY: AdvertiseSupport =
+    AdvertiseSupport { own: OwnOnAir::fixed(RANDOM), ..AdvertiseSupport::LEGACY };
 const EXTENDED: AdvertiseSupport =
-    AdvertiseSupport { own: OwnOnAir::fixed(BdAddr([1, 2, 3, 4, 5, 0xC6])), ..AdvertiseSupport::EXTENDED };
+    AdvertiseSupport { own: OwnOnAir::fixed(RANDOM), ..AdvertiseSupport::EXTENDED };
+const RANDOM: BdAddr = BdAddr([1, 2, 3, 4, 5, 0xC6]);
 const NOW: Instant = Instant::START;
 const LINK: ConnectionHandle = ConnectionHandle(0x40);
 
@@ -98,7 +100,7 @@ fn outcomes(advertiser: &mut Advertiser) -> Vec<Outcome> {
 }
 
 fn started(key: u64) -> Outcome {
-    Outcome::Started { key, tx_power: None }
+    Outcome::Started { key, tx_power: None, random_address: Some(RANDOM) }
 }
 
 fn ended(key: u64, how: Ended) -> Outcome {
@@ -175,7 +177,10 @@ fn an_extended_set_asks_what_there_is_and_says_everything_to_the_octet() {
         vec![0x39, 0x20, 6, 1, 1, 0, 0, 0, 9],
     ];
     assert_eq!(packets, expected);
-    assert_eq!(outcomes(&mut advertiser), [Outcome::Started { key: 1, tx_power: Some(7) }]);
+    assert_eq!(
+        outcomes(&mut advertiser),
+        [Outcome::Started { key: 1, tx_power: Some(7), random_address: Some(RANDOM) }]
+    );
     advertiser.stop(1);
     let stop = settle(&mut advertiser, &EXTENDED);
     assert_eq!(names(&stop)[1], "LE Remove Advertising Set", "{stop:?}");
@@ -374,7 +379,13 @@ fn an_end_before_the_answer_to_enable_is_an_end() {
     answer(&mut advertiser, ErrorCode::Success);
     assert_eq!(names(&settle(&mut advertiser, &EXTENDED)), ["LE Remove Advertising Set"]);
     let all = outcomes(&mut advertiser);
-    assert_eq!(all, [Outcome::Started { key: 1, tx_power: Some(7) }, ended(1, Ended::Connected(LINK))]);
+    assert_eq!(
+        all,
+        [
+            Outcome::Started { key: 1, tx_power: Some(7), random_address: Some(RANDOM) },
+            ended(1, Ended::Connected(LINK))
+        ]
+    );
 }
 
 #[test]
