@@ -77,6 +77,9 @@ methods! {
     "gatt.write" => gatt::write(WriteParams) -> Nothing;
     "gatt.subscribe" => gatt::subscribe(SubscribeParams) -> Subscribed;
     "gatt.unsubscribe" => gatt::unsubscribe(AttributeParams) -> Nothing;
+
+    "advertise.start" => advertise::start(AdvertiseParams) -> Advertising;
+    "advertise.stop" => advertise::stop(AdvertiserParams) -> Nothing;
 }
 
 fn parse<P: DeserializeOwned + JsonSchema>(params: Value) -> Result<P, RpcError> {

@@ -101,6 +101,7 @@ pub async fn serve(
         spawner,
         connections: Connections::default(),
         pending: Mutex::default(),
+        over: watch::Sender::new(false),
         state: State::default(),
     });
     let lines = Lines::new(BufReader::with_capacity(READ_SIZE, input));
@@ -137,6 +138,8 @@ pub(crate) struct Session {
     pub(crate) connections: Connections,
     /// The requests that are not answered, by their ids.
     pending: Mutex<BTreeMap<String, Cancel>>,
+    /// Whether it winds down.
+    over: watch::Sender<bool>,
     /// What the methods keep, by section.
     pub(crate) state: State,
 }
@@ -151,6 +154,18 @@ impl Session {
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         // Without a receiver the session is over.
         let _ = self.spawner.send(Box::pin(task));
+    }
+
+    /// Starts a task that goes on until the session winds down, if it does not end before.
+    pub(crate) fn accompany(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut over = self.over.subscribe();
+        self.spawn(async move {
+            tokio::select! {
+                biased;
+                _ = over.wait_for(|over| *over) => {}
+                () = task => {}
+            }
+        });
     }
 
     /// Tells the client, once there is room for it. Whether anybody reads is the writer's concern.
@@ -300,6 +315,7 @@ impl Served {
     async fn wind_down(&mut self) -> Ended {
         self.session.cancel_all();
         methods::end(&self.session);
+        self.session.over.send_replace(true);
         for peer in self.session.connections.peers() {
             self.tasks.spawn(async move { _ = peer.disconnect().await });
         }
