@@ -7,6 +7,7 @@ mod advertise;
 mod failure;
 mod gatt;
 mod link;
+mod questions;
 mod scan;
 mod security;
 mod server;
@@ -80,6 +81,13 @@ methods! {
 
     "advertise.start" => advertise::start(AdvertiseParams) -> Advertising;
     "advertise.stop" => advertise::stop(AdvertiserParams) -> Nothing;
+
+    "configure" => security::configure(ConfigureParams) -> Nothing;
+    "pair" => security::pair(PairParams) -> Security;
+    "encrypt" => security::encrypt(ConnectionParams) -> Security;
+    "pairing.reply" => security::reply(PairingReplyParams) -> Nothing;
+    "bonds.list" => security::list(Nothing) -> Bonds;
+    "bonds.delete" => security::delete(DeleteBondsParams) -> Nothing;
 }
 
 fn parse<P: DeserializeOwned + JsonSchema>(params: Value) -> Result<P, RpcError> {
@@ -93,6 +101,8 @@ pub(crate) struct State {
     pub(crate) scan: scan::State,
     pub(crate) security: security::State,
     pub(crate) server: server::State,
+    /// Of what the client is asked.
+    pub(crate) numbers: questions::Numbers,
 }
 
 /// What the sections keep of a link.

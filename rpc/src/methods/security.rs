@@ -1,15 +1,207 @@
 //! Security: pairing, encryption and bonds.
 
+use super::failed;
+use super::questions::Questions;
 use crate::connections::Held;
-use crate::session::Session;
-use std::sync::Arc;
+use crate::message::Identity;
+use crate::message::Nothing;
+use crate::message::error::RpcError;
+use crate::message::link::ConnectionParams;
+use crate::message::security::{
+    Bonded, Bonds, ConfigureParams, DeleteBondsParams, PairParams, PairingDone, PairingFailed, PairingMethod,
+    PairingParams, PairingReplyParams, PairingRequest, Security, SecurityChange,
+};
+use crate::session::{Context, Session, lock};
+use baretooth::smp::PairingOptions;
+use baretooth::{Confirmation, Error, Pairing, PasskeyAnswer, Prompt};
+use std::sync::{Arc, Mutex};
 
-/// The pairings that go on.
+/// How to pair, and what pairings ask.
 #[derive(Debug, Default)]
-pub(crate) struct State {}
+pub(crate) struct State {
+    configured: Mutex<PairingParams>,
+    questions: Questions<Question>,
+}
+
+/// What waits for `pairing.reply`. Dropped it is a no.
+#[derive(Debug)]
+enum Question {
+    YesOrNo(Confirmation),
+    Passkey(PasskeyAnswer),
+}
+
+pub(super) async fn configure(context: &Context, params: ConfigureParams) -> Result<Nothing, RpcError> {
+    let ConfigureParams { name, identity, mtu, pairing } = params;
+    let state = &context.session.state.security;
+    let pairing = pairing.or(&lock(&state.configured));
+    let options = pairing.options().map_err(RpcError::invalid_params)?;
+    if let Some(name) = name {
+        context.adapter().set_name(&name).await.map_err(failed)?;
+    }
+    let _ = (identity, mtu);
+    *lock(&state.configured) = pairing;
+    answer_pairings(&context.session, options);
+    Ok(Nothing {})
+}
+
+pub(super) async fn pair(context: &Context, params: PairParams) -> Result<Security, RpcError> {
+    let PairParams { connection, pairing } = params;
+    let pairing = pairing.or(&lock(&context.session.state.security.configured));
+    let options = pairing.options().map_err(RpcError::invalid_params)?;
+    let link = context.link(connection)?;
+    let running = context.peer(&link).pair_with(options);
+    let followed = follow(&context.session, &link, running, pairing.ask.unwrap_or(false));
+    context.unless_cancelled(followed).await?.map_err(failed)
+}
+
+pub(super) async fn encrypt(context: &Context, params: ConnectionParams) -> Result<Security, RpcError> {
+    let peer = context.peer(&context.link(params.connection)?);
+    let security = context.unless_cancelled(peer.encrypt()).await?;
+    security.map(Security::from).map_err(failed)
+}
+
+pub(super) async fn reply(context: &Context, params: PairingReplyParams) -> Result<Nothing, RpcError> {
+    let PairingReplyParams { request, accept, passkey } = params;
+    let questions = &context.session.state.security.questions;
+    match (questions.answered(request)?, accept) {
+        (_, false) => {}
+        (Question::YesOrNo(answer), true) => answer.yes(),
+        (Question::Passkey(answer), true) => match passkey.and_then(|passkey| passkey.passkey()) {
+            Some(passkey) => answer.enter(passkey),
+            None => {
+                questions.open(request, Question::Passkey(answer));
+                return Err(RpcError::invalid_params("the six digits of the passkey are wanted"));
+            }
+        },
+    }
+    Ok(Nothing {})
+}
+
+pub(super) async fn list(context: &Context, _: Nothing) -> Result<Bonds, RpcError> {
+    let bonds = context.adapter().bonds().await.map_err(failed)?;
+    Ok(Bonds { bonds: bonds.iter().map(Bonded::of).collect() })
+}
+
+pub(super) async fn delete(context: &Context, params: DeleteBondsParams) -> Result<Nothing, RpcError> {
+    let adapter = context.adapter();
+    match (params.address, params.address_type, params.all.unwrap_or(false)) {
+        (Some(address), Some(address_type), false) => {
+            let peer = Identity { address, address_type }.address();
+            adapter.unpair(peer).await.map_err(failed)?;
+        }
+        (None, None, true) => {
+            for bond in adapter.bonds().await.map_err(failed)? {
+                match adapter.unpair(bond.peer).await {
+                    // Somebody else was faster.
+                    Ok(()) | Err(Error::NotFound { .. }) => {}
+                    Err(error) => return Err(failed(error)),
+                }
+            }
+        }
+        _ => return Err(RpcError::invalid_params("either address and address_type, or \"all\":true")),
+    }
+    Ok(Nothing {})
+}
 
 /// Answers pairings that nobody asked for.
-pub(super) fn begin(_session: &Arc<Session>) {}
+pub(super) fn begin(session: &Arc<Session>) {
+    answer_pairings(session, PairingOptions::new());
+}
 
-/// Tells what a link has of security.
-pub(super) fn watch(_session: &Arc<Session>, _held: &Held) {}
+/// Tells what a link has of security: at first, if that is anything, and whenever it changes.
+pub(super) fn watch(session: &Arc<Session>, held: &Held) {
+    let (task, held) = (session.clone(), held.clone());
+    let mut changes = held.peer().security_changes();
+    session.spawn(async move {
+        let now = held.peer().security();
+        let mut next = if now.encrypted { Some(now) } else { changes.next().await };
+        while let Some(security) = next {
+            let (connection, security) = (held.number(), security.into());
+            task.tell(&SecurityChange { connection, security }).await;
+            next = changes.next().await;
+        }
+    });
+}
+
+/// Takes over the pairings that peers begin, in this way from now on. Those that go on stay as they are.
+fn answer_pairings(session: &Arc<Session>, options: PairingOptions) {
+    let task = session.clone();
+    // Another agent ends this one.
+    let mut agent = session.adapter().agent(options);
+    session.accompany(async move {
+        while let Some(pairing) = agent.next().await {
+            let ask = lock(&task.state.security.configured).ask.unwrap_or(false);
+            let session = task.clone();
+            task.spawn(async move {
+                let Some(link) = session.connections.held_of(pairing.peer()).await else { return };
+                // Its result is told.
+                let _ = follow(&session, &link, pairing, ask).await;
+            });
+        }
+    });
+}
+
+/// Brings what a pairing shows and asks to the client, and tells how it went.
+async fn follow(session: &Session, link: &Held, mut pairing: Pairing, ask: bool) -> Result<Security, Error> {
+    let connection = link.number();
+    let mut open = Open { session, requests: Vec::new() };
+    while let Some(prompt) = pairing.next().await {
+        let (method, passkey, question) = match prompt {
+            Prompt::Consent(answer) if !ask => {
+                answer.yes();
+                continue;
+            }
+            Prompt::Consent(answer) => (PairingMethod::JustWorks, None, Some(Question::YesOrNo(answer))),
+            Prompt::ConfirmNumber(number, answer) => {
+                let shown = Some(format!("{number:06}"));
+                (PairingMethod::NumericComparison, shown, Some(Question::YesOrNo(answer)))
+            }
+            Prompt::DisplayPasskey(passkey) => {
+                (PairingMethod::PasskeyDisplay, Some(passkey.to_string()), None)
+            }
+            Prompt::EnterPasskey(answer) => {
+                (PairingMethod::PasskeyEntry, None, Some(Question::Passkey(answer)))
+            }
+            // What the user does on the other device; and nothing is exchanged out of band.
+            _ => continue,
+        };
+        let request = question.map(|question| open.ask(question));
+        session.tell(&PairingRequest { connection, request, method, passkey }).await;
+    }
+    match pairing.finish().await {
+        Ok(_) => {
+            let security = link.peer().security().into();
+            session.tell(&PairingDone { connection, security }).await;
+            Ok(security)
+        }
+        Err(error) => {
+            if let Error::Pairing { source, .. } = &error {
+                session.tell(&PairingFailed::of(connection, source)).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The questions of a pairing, of which nobody wants an answer when it is over.
+struct Open<'a> {
+    session: &'a Session,
+    requests: Vec<u32>,
+}
+
+impl Open<'_> {
+    fn ask(&mut self, question: Question) -> u32 {
+        let request = self.session.state.numbers.next();
+        self.session.state.security.questions.open(request, question);
+        self.requests.push(request);
+        request
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        for request in &self.requests {
+            self.session.state.security.questions.take(*request);
+        }
+    }
+}
