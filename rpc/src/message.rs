@@ -24,7 +24,7 @@ pub mod session;
 /// All of them, for the table of methods.
 pub(crate) mod all {
     pub(crate) use super::Nothing;
-    pub(crate) use super::{advertise::*, gatt::*, link::*, scan::*, security::*, session::*};
+    pub(crate) use super::{advertise::*, gatt::*, link::*, scan::*, security::*, server::*, session::*};
 }
 
 use baretooth::{Address, AddressKind, BdAddr, OwnAddress, Phy, Uuid};

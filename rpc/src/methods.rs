@@ -88,6 +88,11 @@ methods! {
     "pairing.reply" => security::reply(PairingReplyParams) -> Nothing;
     "bonds.list" => security::list(Nothing) -> Bonds;
     "bonds.delete" => security::delete(DeleteBondsParams) -> Nothing;
+
+    "server.set" => server::set(ServeParams) -> Served;
+    "server.value" => server::value(ServerValueParams) -> Nothing;
+    "server.notify" => server::notify(ServerNotifyParams) -> Nothing;
+    "server.reply" => server::reply(ServerReplyParams) -> Nothing;
 }
 
 fn parse<P: DeserializeOwned + JsonSchema>(params: Value) -> Result<P, RpcError> {
@@ -115,7 +120,6 @@ pub(crate) struct LinkState {
 pub(crate) fn begin(session: &Arc<Session>) {
     advertise::begin(session);
     security::begin(session);
-    server::begin(session);
 }
 
 /// Ends what would not end by itself; links go down after it.
