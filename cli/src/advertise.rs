@@ -4,6 +4,7 @@ mod told;
 
 use crate::failure::Failure;
 use crate::global::Global;
+use crate::lines::Lines;
 use crate::output::Output;
 use crate::pairing::{Answers, News, Paired, PairingArgs};
 use crate::target::{CharName, Found, Who, seconds};
@@ -19,7 +20,6 @@ use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -72,6 +72,9 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     if let Some(address) = address {
         builder = builder.random_address(address);
     }
+    if address.is_some() && global.held.is_some() {
+        return Err(args.refuse(&"an adapter that is open keeps its address; leave `address` out"));
+    }
     global
         .session_with(builder, async |adapter| {
             let server = adapter.serve(table).await?;
@@ -79,7 +82,7 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
                 adapter,
                 requests: server.requests(),
                 notified: notified.as_ref().map(|c| Found { handle: c.value_handle, uuid: Some(c.uuid) }),
-                lines: args.notify.map(|_| BufReader::new(stdin()).lines()),
+                lines: args.notify.map(|_| global.lines()),
                 read: 0,
                 server,
                 services,
@@ -89,9 +92,9 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
             };
             if args.pairing.is_wanted() {
                 // Standard input is for one thing.
-                let reads = args.notify.is_none();
+                let lines = args.notify.is_none().then(|| global.lines());
                 device.answers =
-                    Some(Answers::agent(&args.pairing, adapter, reads, &mut device.output).await?);
+                    Some(Answers::agent(&args.pairing, adapter, lines, &mut device.output).await?);
             }
             let until = peripheral.advertising.timeout.map(|timeout| Instant::now() + timeout);
             let advertisement = adapter.advertise(options.clone()).await?;
@@ -176,7 +179,7 @@ struct Device<'a> {
     services: Services,
     requests: baretooth::Requests,
     notified: Option<Found>,
-    lines: Option<Lines<BufReader<Stdin>>>,
+    lines: Option<Lines>,
     /// Lines so far.
     read: u64,
     args: &'a Args,
@@ -288,9 +291,9 @@ async fn next_news(answers: &mut Option<Answers<'_>>) -> Result<News, Failure> {
 }
 
 /// The next line; nothing ever when there is nothing to read.
-async fn next_line(lines: &mut Option<Lines<BufReader<Stdin>>>) -> Result<Option<String>, Failure> {
+async fn next_line(lines: &mut Option<Lines>) -> Result<Option<String>, Failure> {
     match lines {
-        Some(lines) => Ok(lines.next_line().await?),
+        Some(lines) => lines.next().await,
         None => pending().await,
     }
 }

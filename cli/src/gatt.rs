@@ -19,7 +19,7 @@ pub struct Args {
 pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let services = global
         .session(async |adapter| {
-            Ok(args.peer.connect(adapter).await?.discover_with_user_descriptions().await?)
+            Ok(args.peer.connect(global, adapter).await?.discover_with_user_descriptions().await?)
         })
         .await?;
     let mut output = global.output();

@@ -2,6 +2,8 @@
 
 use crate::adapters;
 use crate::failure::Failure;
+use crate::held::Held;
+use crate::lines::Lines;
 use crate::live::{self, Done, Pipe};
 use crate::output::Output;
 use crate::replay;
@@ -61,6 +63,9 @@ pub struct Global {
     /// How the replay goes, when the adapter is a capture.
     #[arg(skip)]
     pub replay: Arc<OnceLock<ReplayProgress>>,
+    /// What is open already, in a shell.
+    #[arg(skip)]
+    pub held: Option<Arc<Held>>,
 }
 
 /// What `--capture` calls standard output.
@@ -86,7 +91,7 @@ impl Global {
     }
 
     /// Opens the adapter, runs `body` on it until it ends or the user interrupts, and leaves the adapter idle and the
-    /// capture whole in either case.
+    /// capture whole in either case. An adapter that is open already is taken as it is, and left open.
     pub async fn session<T>(
         &self,
         body: impl AsyncFnOnce(&Adapter) -> Result<T, Failure>,
@@ -94,12 +99,15 @@ impl Global {
         self.session_with(Adapter::builder(), body).await
     }
 
-    /// As [`session`](Self::session), with options of the verb's own.
+    /// As [`session`](Self::session), with options of the verb's own, for an adapter that is to be opened.
     pub async fn session_with<T>(
         &self,
         builder: AdapterBuilder,
         body: impl AsyncFnOnce(&Adapter) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        if let Some(held) = &self.held {
+            return or_interrupted(body(held.adapter())).await;
+        }
         let (builder, mut live) = self.capture_with(builder)?;
         let result = self.run(builder, body, &mut live).await;
         if let Some(mut live) = live {
@@ -175,6 +183,11 @@ impl Global {
         }
         let (pipe, done) = self.standard_output()?;
         Ok((builder.capture_to(pipe, Format::PCAP), Some(done)))
+    }
+
+    /// Standard input for a verb that takes lines.
+    pub fn lines(&self) -> Lines {
+        Lines::standard_input()
     }
 
     /// Standard output for a capture, and who tells what becomes of it.

@@ -81,16 +81,13 @@ impl Sizes {
 
 pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     match args.role {
-        Role::Listen(args) => {
-            let builder = Adapter::builder().name(&args.name);
-            global.session_with(builder, async |adapter| listen(global, adapter, &args).await).await
-        }
+        Role::Listen(args) => global.session(async |adapter| listen(global, adapter, &args).await).await,
         Role::Connect(args) => global.session(async |adapter| connect(global, adapter, &args).await).await,
     }
 }
 
 async fn connect(global: &Global, adapter: &Adapter, args: &Connect) -> Result<(), Failure> {
-    let peer = args.peer.connect(adapter).await?;
+    let peer = args.peer.connect(global, adapter).await?;
     let channel = peer.open_channel(args.psm, args.sizes.options()).await?;
     let mut teller = Teller::new(global);
     teller.opened(&channel)?;
@@ -99,6 +96,7 @@ async fn connect(global: &Global, adapter: &Adapter, args: &Connect) -> Result<(
 
 async fn listen(global: &Global, adapter: &Adapter, args: &Listen) -> Result<(), Failure> {
     let server = ChannelServer { options: args.sizes.options(), ..ChannelServer::default() };
+    adapter.set_name(&args.name).await?;
     let mut listener = adapter.listen(args.psm, server).await?;
     let mut teller = Teller::new(global);
     let work = async {

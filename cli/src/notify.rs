@@ -49,7 +49,7 @@ struct Value<'a> {
 pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     global
         .session(async |adapter| {
-            let peer = args.peer.connect(adapter).await?;
+            let peer = args.peer.connect(global, adapter).await?;
             let mut subscriptions = subscribe(&args, &peer).await?;
             let mut output = global.output();
             let printing = print(&args, adapter, &peer, &mut subscriptions, &mut output);

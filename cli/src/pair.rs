@@ -25,8 +25,8 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let mut output = global.output();
     let summary = global
         .session(async |adapter| {
-            let peer = args.peer.connect(adapter).await?;
-            let mut answers = Answers::pair(&args.pairing, &peer, &mut output).await?;
+            let peer = args.peer.connect(global, adapter).await?;
+            let mut answers = Answers::pair(&args.pairing, &peer, global.lines(), &mut output).await?;
             loop {
                 match answers.next().await? {
                     News::Shown(shown) => shown.tell(&mut output)?,

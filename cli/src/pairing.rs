@@ -3,6 +3,7 @@
 mod told;
 
 use crate::failure::Failure;
+use crate::lines::Lines;
 use crate::output::Output;
 use baretooth::smp::{
     IoCapability, Key, LocalOob, OobData, PairingOptions, Passkey, PeerOob, SecureConnections,
@@ -14,7 +15,6 @@ use baretooth::{
 use clap::ValueEnum;
 use std::future::pending;
 use std::str::FromStr;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 pub use told::{Paired, Shown};
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -136,7 +136,7 @@ fn both(local: Option<LocalOob>, peer: Option<PeerOob>) -> OobData {
 pub struct Answers<'a> {
     args: &'a PairingArgs,
     /// Where answers come from, if they do.
-    lines: Option<Lines<BufReader<Stdin>>>,
+    lines: Option<Lines>,
     /// Where further pairings come from.
     agent: Option<Agent>,
     pairing: Option<Pairing>,
@@ -159,28 +159,32 @@ pub enum News {
 
 impl<'a> Answers<'a> {
     /// Pairs with a peer.
-    pub async fn pair(args: &'a PairingArgs, peer: &Peer, output: &mut Output) -> Result<Self, Failure> {
-        let mut answers = Self::new(args, true);
+    pub async fn pair(
+        args: &'a PairingArgs,
+        peer: &Peer,
+        lines: Lines,
+        output: &mut Output,
+    ) -> Result<Self, Failure> {
+        let mut answers = Self::new(args, Some(lines));
         let options = answers.exchange(&peer.adapter(), output).await?;
         answers.pairing = Some(peer.pair_with(options));
         Ok(answers)
     }
 
-    /// Lets peers pair. `reads` says whether standard input is for answers.
+    /// Lets peers pair. Without `lines` standard input is for something else than answers.
     pub async fn agent(
         args: &'a PairingArgs,
         adapter: &Adapter,
-        reads: bool,
+        lines: Option<Lines>,
         output: &mut Output,
     ) -> Result<Self, Failure> {
-        let mut answers = Self::new(args, reads);
+        let mut answers = Self::new(args, lines);
         let options = answers.exchange(adapter, output).await?;
         answers.agent = Some(adapter.agent(options));
         Ok(answers)
     }
 
-    fn new(args: &'a PairingArgs, reads: bool) -> Self {
-        let lines = reads.then(|| BufReader::new(stdin()).lines());
+    fn new(args: &'a PairingArgs, lines: Option<Lines>) -> Self {
         Self { args, lines, agent: None, pairing: None, open: None }
     }
 
@@ -312,9 +316,9 @@ async fn withdrawn(open: &mut Option<Question>) {
 }
 
 /// The next line; `None` when there are no more, or standard input is not for answers.
-async fn line(lines: &mut Option<Lines<BufReader<Stdin>>>) -> Result<Option<String>, Failure> {
+async fn line(lines: &mut Option<Lines>) -> Result<Option<String>, Failure> {
     match lines {
-        Some(lines) => Ok(lines.next_line().await?),
+        Some(lines) => lines.next().await,
         None => Ok(None),
     }
 }

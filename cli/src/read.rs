@@ -30,7 +30,7 @@ struct Value {
 pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let (found, value) = global
         .session(async |adapter| {
-            let peer = args.peer.connect(adapter).await?;
+            let peer = args.peer.connect(global, adapter).await?;
             let mut found = args.characteristic.locate(&peer).await?;
             let value = peer.read(found).await?;
             if found.uuid.is_none() {

@@ -1,6 +1,7 @@
 //! What a verb works on: ADDRESS and CHAR, as a user types them and as a peer has them.
 
 use crate::failure::Failure;
+use crate::global::Global;
 use baretooth::gap::connect::ConnectOptions;
 use baretooth::gatt::{Characteristic, Services};
 use baretooth::{Adapter, Address, Attribute, BdAddr, Error, ErrorKind, Peer, Uuid, assigned};
@@ -21,8 +22,19 @@ pub struct PeerArgs {
 }
 
 impl PeerArgs {
-    /// Learns the type of the address if need be, and connects.
-    pub async fn connect(&self, adapter: &Adapter) -> Result<Peer, Failure> {
+    /// The peer, by the link that a shell has to it, else by one that is made: the type of the address is learnt first
+    /// if need be.
+    pub async fn connect(&self, global: &Global, adapter: &Adapter) -> Result<Peer, Failure> {
+        match &global.held {
+            None => self.establish(adapter).await,
+            Some(held) => match held.link(self.target) {
+                Some(peer) => Ok(peer),
+                None => self.establish(adapter).await.inspect(|peer| held.keep(peer)),
+            },
+        }
+    }
+
+    async fn establish(&self, adapter: &Adapter) -> Result<Peer, Failure> {
         let address = match self.target {
             Target::Typed(address) => address,
             Target::Untyped(bd_addr) => self.find(adapter, bd_addr).await?,

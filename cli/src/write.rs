@@ -5,7 +5,6 @@ use crate::global::Global;
 use crate::target::{CharName, Found, PeerArgs};
 use crate::value::Format;
 use baretooth::{Error, ErrorKind, Peer, uuid16};
-use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -32,11 +31,11 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     };
     let (found, count) = global
         .session(async |adapter| {
-            let peer = args.peer.connect(adapter).await?;
+            let peer = args.peer.connect(global, adapter).await?;
             let found = args.characteristic.locate(&peer).await?;
             let count = match value {
                 Some(value) => write(&args, &peer, found, value).await.map(|()| 1)?,
-                None => write_lines(&args, &peer, found).await?,
+                None => write_lines(global, &args, &peer, found).await?,
             };
             if args.without_response {
                 wait_until_sent(&peer).await?;
@@ -61,10 +60,10 @@ async fn write(args: &Args, peer: &Peer, found: Found, value: Vec<u8>) -> Result
     }
 }
 
-async fn write_lines(args: &Args, peer: &Peer, found: Found) -> Result<u64, Failure> {
-    let mut lines = BufReader::new(stdin()).lines();
+async fn write_lines(global: &Global, args: &Args, peer: &Peer, found: Found) -> Result<u64, Failure> {
+    let mut lines = global.lines();
     let mut count = 0;
-    while let Some(line) = lines.next_line().await? {
+    while let Some(line) = lines.next().await? {
         let value = args.format.parse(line.trim_end_matches('\r')).map_err(|cause| {
             Failure::new(ErrorKind::Invalid, format!("line {} of standard input refused: {cause}", count + 1))
         })?;
