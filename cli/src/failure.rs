@@ -16,6 +16,8 @@ pub enum Failure {
     Interrupted,
     /// Nobody reads the results any more: a quiet end.
     BrokenPipe,
+    /// The user knows already; the exit status is this.
+    Told(ExitCode),
 }
 
 /// What a failed operation tells; the members of the JSON object.
@@ -66,6 +68,7 @@ impl Failure {
             }
             Self::Interrupted => ExitCode::from(130),
             Self::BrokenPipe => ExitCode::SUCCESS,
+            Self::Told(status) => status,
         }
     }
 }

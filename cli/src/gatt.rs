@@ -19,7 +19,10 @@ pub struct Args {
 pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let services = global
         .session(async |adapter| {
-            Ok(args.peer.connect(global, adapter).await?.discover_with_user_descriptions().await?)
+            let peer = args.peer.connect(global, adapter).await?;
+            let services = peer.discover_with_user_descriptions().await?;
+            global.discovered(&peer, &services);
+            Ok(services)
         })
         .await?;
     let mut output = global.output();

@@ -9,9 +9,10 @@ use crate::output::Output;
 use crate::replay;
 use baretooth::bonds::JsonStore;
 use baretooth::capture::Format;
+use baretooth::gatt::Services;
 use baretooth::replay::{ReplayError, ReplayProgress, ReplayTransport};
 use baretooth::transports::{AdapterSpec, OpenOptions};
-use baretooth::{Adapter, AdapterBuilder, Error, ErrorKind, OwnAddress, Recovery};
+use baretooth::{Adapter, AdapterBuilder, Address, Error, ErrorKind, OwnAddress, Peer, Recovery};
 use std::future::pending;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -106,10 +107,22 @@ impl Global {
         body: impl AsyncFnOnce(&Adapter) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if let Some(held) = &self.held {
-            return or_interrupted(body(held.adapter())).await;
+            // Who reads the lines sees to interrupts.
+            return body(held.adapter()).await;
         }
+        self.session_until(or_interrupted(pending()), builder, body).await
+    }
+
+    /// As [`session_with`](Self::session_with), for an adapter that is to be opened; once it is, not an interrupt ends
+    /// `body` but a failure of `end`.
+    pub async fn session_until<T>(
+        &self,
+        end: impl Future<Output = Result<T, Failure>>,
+        builder: AdapterBuilder,
+        body: impl AsyncFnOnce(&Adapter) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let (builder, mut live) = self.capture_with(builder)?;
-        let result = self.run(builder, body, &mut live).await;
+        let result = self.run(end, builder, body, &mut live).await;
         if let Some(mut live) = live {
             // Its reader gets all there is. One that takes for ever can be interrupted.
             let _ = or_interrupted(async { Ok(live.wait().await) }).await;
@@ -119,6 +132,7 @@ impl Global {
 
     async fn run<T>(
         &self,
+        end: impl Future<Output = Result<T, Failure>>,
         builder: AdapterBuilder,
         body: impl AsyncFnOnce(&Adapter) -> Result<T, Failure>,
         live: &mut Option<Done>,
@@ -127,7 +141,8 @@ impl Global {
         let result = tokio::select! {
             biased;
             failure = unread(live) => Err(failure),
-            result = or_interrupted(body(&adapter)) => result,
+            failure = end => failure,
+            result = body(&adapter) => result,
         };
         adapter.close().await;
         match adapter.capture_error() {
@@ -185,9 +200,24 @@ impl Global {
         Ok((builder.capture_to(pipe, Format::PCAP), Some(done)))
     }
 
+    /// Discovers the table of a peer, of which a shell takes note.
+    pub async fn discover(&self, peer: &Peer) -> Result<Services, Error> {
+        peer.discover().await.inspect(|services| self.discovered(peer, services))
+    }
+
+    /// A shell takes note of the table of a peer.
+    pub fn discovered(&self, peer: &Peer, services: &Services) {
+        self.held.iter().for_each(|held| held.discovered(peer, services));
+    }
+
+    /// A shell takes note of who was heard.
+    pub fn saw(&self, address: Option<Address>) {
+        self.held.iter().zip(address).for_each(|(held, address)| held.saw(address));
+    }
+
     /// Standard input for a verb that takes lines.
     pub fn lines(&self) -> Lines {
-        Lines::standard_input()
+        self.held.as_ref().map_or_else(Lines::standard_input, |held| held.lines())
     }
 
     /// Standard output for a capture, and who tells what becomes of it.

@@ -29,6 +29,7 @@ mod replay;
 mod report;
 mod rpc;
 mod scan;
+mod shell;
 mod sim;
 mod stats;
 mod target;
@@ -96,6 +97,8 @@ enum Verb {
     Rpc(rpc::Args),
     /// Serves virtual controllers and devices to other hosts
     Sim(sim::Args),
+    /// Runs verbs on one adapter that stays open, a line each: typed at a terminal, or from a script
+    Shell(shell::Args),
     /// Joins two adapters: packets of the one go to the other, until either ends
     Bridge(bridge::Args),
 }
@@ -124,6 +127,7 @@ impl Verb {
             Self::Report(_) => "report",
             Self::Rpc(_) => "rpc",
             Self::Sim(_) => "sim",
+            Self::Shell(_) => "shell",
             Self::Bridge(_) => "bridge",
         }
     }
@@ -132,7 +136,7 @@ impl Verb {
     fn has_session(&self) -> bool {
         match self {
             Self::Info(_) | Self::Scan(_) | Self::Gatt(_) | Self::Read(_) => true,
-            Self::Advertise(_) | Self::L2cap(_) | Self::Tour(_) | Self::Bridge(_) => true,
+            Self::Advertise(_) | Self::L2cap(_) | Self::Tour(_) | Self::Bridge(_) | Self::Shell(_) => true,
             Self::Write(_) | Self::Notify(_) | Self::Pair(_) | Self::Rpc(_) => true,
             Self::Adapters(_) | Self::Sim(_) | Self::Unpair(_) | Self::Bonds(_) => false,
             Self::Decode(args) => args.live,
@@ -162,6 +166,7 @@ impl Verb {
             Self::Report(args) => report::run(global, args).await,
             Self::Rpc(args) => rpc::run(global, args).await,
             Self::Sim(args) => sim::run(global, args).await,
+            Self::Shell(args) => shell::run(global, args).await,
             Self::Bridge(args) => bridge::run(global, args).await,
         }
     }

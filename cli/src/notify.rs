@@ -16,24 +16,31 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    peer: PeerArgs,
-    /// UUIDs (2a37), standard names (heart_rate_measurement), or handles (0x0015)
-    #[arg(value_name = "CHAR", required = true)]
-    characteristics: Vec<CharName>,
+    chosen: Chosen,
     /// Ends after N values
     #[arg(long, value_name = "N")]
     count: Option<u64>,
     /// Ends after S seconds, counted from the subscription
     #[arg(long, value_name = "S", value_parser = seconds)]
     timeout: Option<Duration>,
+}
+
+/// What to subscribe to, and how values are shown.
+#[derive(Debug, clap::Args)]
+pub struct Chosen {
     #[command(flatten)]
-    format: Format,
+    pub peer: PeerArgs,
+    /// UUIDs (2a37), standard names (heart_rate_measurement), or handles (0x0015)
+    #[arg(value_name = "CHAR", required = true)]
+    characteristics: Vec<CharName>,
+    #[command(flatten)]
+    pub format: Format,
 }
 
 /// One subscription and what it is of.
-struct Subscription {
+pub struct Subscription {
     uuid: Uuid,
-    values: Notifications,
+    pub values: Notifications,
 }
 
 #[derive(Serialize)]
@@ -49,8 +56,8 @@ struct Value<'a> {
 pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     global
         .session(async |adapter| {
-            let peer = args.peer.connect(global, adapter).await?;
-            let mut subscriptions = subscribe(&args, &peer).await?;
+            let peer = args.chosen.peer.connect(global, adapter).await?;
+            let mut subscriptions = args.chosen.subscribe(global, &peer).await?;
             let mut output = global.output();
             let printing = print(&args, adapter, &peer, &mut subscriptions, &mut output);
             let result = match args.timeout {
@@ -59,25 +66,42 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
             };
             output.flush()?;
             if result.is_ok() {
-                unsubscribe(subscriptions).await;
+                for subscription in subscriptions {
+                    subscription.unsubscribe().await;
+                }
             }
             result
         })
         .await
 }
 
-async fn subscribe(args: &Args, peer: &Peer) -> Result<Vec<Subscription>, Failure> {
-    let services = peer.discover().await?;
-    let mut chosen = Vec::new();
-    for name in &args.characteristics {
-        chosen.push(name.pick(&services)?);
+impl Chosen {
+    /// Subscribes to all, or to none if a name is wrong.
+    pub async fn subscribe(&self, global: &Global, peer: &Peer) -> Result<Vec<Subscription>, Failure> {
+        let services = global.discover(peer).await?;
+        let mut chosen = Vec::new();
+        for name in &self.characteristics {
+            chosen.push(name.pick(&services)?);
+        }
+        let mut subscriptions = Vec::new();
+        for characteristic in chosen {
+            let values = peer.subscribe(&characteristic).await?;
+            subscriptions.push(Subscription { uuid: characteristic.uuid, values });
+        }
+        Ok(subscriptions)
     }
-    let mut subscriptions = Vec::new();
-    for characteristic in chosen {
-        let values = peer.subscribe(&characteristic).await?;
-        subscriptions.push(Subscription { uuid: characteristic.uuid, values });
+}
+
+impl Subscription {
+    pub fn found(&self) -> Found {
+        Found { handle: self.values.handle(), uuid: Some(self.uuid) }
     }
-    Ok(subscriptions)
+
+    /// Tells the peer that nobody listens any more; one that does not answer does not hold the user up.
+    pub async fn unsubscribe(self) {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let _ = tokio::time::timeout(PATIENCE, self.values.unsubscribe()).await;
+    }
 }
 
 /// Prints values until there are enough of them, or the link is down.
@@ -111,9 +135,9 @@ async fn print(
 async fn any(subscriptions: &mut [Subscription]) -> (Found, Option<Notification>) {
     poll_fn(|context| {
         for at in 0..subscriptions.len() {
-            let Subscription { uuid, values } = &mut subscriptions[at];
-            let found = Found { handle: values.handle(), uuid: Some(*uuid) };
-            let polled = pin!(values.next()).poll(context);
+            let subscription = &mut subscriptions[at];
+            let found = subscription.found();
+            let polled = pin!(subscription.values.next()).poll(context);
             if let Poll::Ready(next) = polled {
                 subscriptions.rotate_left(at + 1);
                 return Poll::Ready((found, next));
@@ -140,7 +164,7 @@ fn print_one(args: &Args, found: Found, notification: &Notification, output: &mu
         });
     }
     let missed = if *missed == 0 { String::new() } else { format!("  ({missed} missed before)") };
-    output.line(format_args!("{found}: {}{missed}", args.format.show(value)))
+    output.line(format_args!("{found}: {}{missed}", args.chosen.format.show(value)))
 }
 
 /// The adapter's end if that is why the link is down, else the link's.
@@ -152,13 +176,5 @@ async fn why_down(adapter: &Adapter, peer: &Peer) -> Error {
             operation: format!("receiving values of {}", peer.address()),
             reason,
         },
-    }
-}
-
-/// Tells the peer that nobody listens any more; a peer that does not answer does not hold the user up.
-async fn unsubscribe(subscriptions: Vec<Subscription>) {
-    const PATIENCE: Duration = Duration::from_secs(1);
-    for subscription in subscriptions {
-        let _ = tokio::time::timeout(PATIENCE, subscription.values.unsubscribe()).await;
     }
 }

@@ -31,10 +31,10 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let (found, value) = global
         .session(async |adapter| {
             let peer = args.peer.connect(global, adapter).await?;
-            let mut found = args.characteristic.locate(&peer).await?;
+            let mut found = args.characteristic.locate(global, &peer).await?;
             let value = peer.read(found).await?;
             if found.uuid.is_none() {
-                found.uuid = match peer.discover().await {
+                found.uuid = match global.discover(&peer).await {
                     Ok(services) => uuid_at(&services, found.handle),
                     // The value is there: a table that cannot be read costs its name only.
                     Err(error) if matches!(error.kind(), ErrorKind::Att | ErrorKind::Gatt) => None,

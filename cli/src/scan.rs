@@ -81,7 +81,11 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
             let live = output.is_terminal() && !args.raw;
             let scan = adapter.scan_with(args.options(live)).await?;
             let printing = async {
-                if live { draw(scan, &mut output).await } else { print(&args, scan, &mut output).await }
+                if live {
+                    draw(global, scan, &mut output).await
+                } else {
+                    print(global, &args, scan, &mut output).await
+                }
             };
             let result = match args.timeout {
                 Some(timeout) => tokio::time::timeout(timeout, printing).await.unwrap_or(Ok(())),
@@ -131,7 +135,7 @@ impl Args {
 }
 
 /// Shows the live table.
-async fn draw(mut scan: Scan, output: &mut Output) -> Result<(), Failure> {
+async fn draw(global: &Global, mut scan: Scan, output: &mut Output) -> Result<(), Failure> {
     const PERIOD: Duration = Duration::from_millis(250);
     let mut table = Table::new();
     let mut redraw = tokio::time::interval(PERIOD);
@@ -142,12 +146,16 @@ async fn draw(mut scan: Scan, output: &mut Output) -> Result<(), Failure> {
                 table.draw(output)?;
                 output.flush()?;
             }
-            sighting = scan.next() => table.update(&sighting?.report),
+            sighting = scan.next() => {
+                let report = sighting?.report;
+                global.saw(report.address);
+                table.update(&report);
+            }
         }
     }
 }
 
-async fn print(args: &Args, mut scan: Scan, output: &mut Output) -> Result<(), Failure> {
+async fn print(global: &Global, args: &Args, mut scan: Scan, output: &mut Output) -> Result<(), Failure> {
     loop {
         // What waits is printed in one go; what was printed is shown before waiting for more.
         let sighting = tokio::select! {
@@ -158,6 +166,7 @@ async fn print(args: &Args, mut scan: Scan, output: &mut Output) -> Result<(), F
                 scan.next().await?
             }
         };
+        global.saw(sighting.report.address);
         if output.is_json() {
             output.object(&JsonReport::new(&sighting.report))?;
         } else {

@@ -29,7 +29,12 @@ impl PeerArgs {
             None => self.establish(adapter).await,
             Some(held) => match held.link(self.target) {
                 Some(peer) => Ok(peer),
-                None => self.establish(adapter).await.inspect(|peer| held.keep(peer)),
+                None => {
+                    let peer = self.establish(adapter).await?;
+                    held.saw(peer.address());
+                    held.keep(&peer);
+                    Ok(peer)
+                }
             },
         }
     }
@@ -164,11 +169,11 @@ impl fmt::Display for Found {
 
 impl CharName {
     /// The value to read or write. A handle is taken as it is, without asking the peer.
-    pub async fn locate(self, peer: &Peer) -> Result<Found, Failure> {
+    pub async fn locate(self, global: &Global, peer: &Peer) -> Result<Found, Failure> {
         match self {
             Self::Handle(handle) => Ok(Found { handle, uuid: None }),
             Self::Uuid(uuid) => {
-                let characteristic = peer.discover().await?.find(uuid).map_err(Error::from)?;
+                let characteristic = global.discover(peer).await?.find(uuid).map_err(Error::from)?;
                 Ok(Found { handle: characteristic.value_handle, uuid: Some(uuid) })
             }
         }

@@ -32,7 +32,7 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let (found, count) = global
         .session(async |adapter| {
             let peer = args.peer.connect(global, adapter).await?;
-            let found = args.characteristic.locate(&peer).await?;
+            let found = args.characteristic.locate(global, &peer).await?;
             let count = match value {
                 Some(value) => write(&args, &peer, found, value).await.map(|()| 1)?,
                 None => write_lines(global, &args, &peer, found).await?,
