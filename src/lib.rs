@@ -131,8 +131,8 @@ pub use gap::scan::{Duplicates, ScanOptions, ScanPhys};
 pub use gatt::{Characteristic, Descriptor, Service, Services};
 pub use hci::{ErrorCode, Phy, Role};
 pub use host::{
-    AdvertisingEnd, ConnectionId, Eatt, Fault, LinkSecurity, LinkTiming, OnSecurityRequest, Pairable,
-    PairingSummary, ParameterPolicy, Recovery, Rung, SecurityOptions, Sighting,
+    AdvertisingEnd, ConnectionId, ConnectionInfo, Eatt, Fault, LinkSecurity, LinkTiming, OnSecurityRequest,
+    Pairable, PairingSummary, ParameterPolicy, Recovery, Rung, SecurityOptions, Sighting,
 };
 pub use l2cap::credit::{ChannelOptions, CloseReason, RequiredSecurity, Server as ChannelServer};
 pub use time::Instant;

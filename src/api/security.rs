@@ -1,20 +1,19 @@
 //! What a link has of security, and how it gets more.
 
-use super::{Adapter, Error, Peer};
+use super::{Adapter, Error, InfoChanges, Peer};
 use crate::Address;
 use crate::driver::{Failure, Message, SecurityAsked, SecurityMessage, Shared};
-use crate::hci::ErrorCode;
 use crate::host::{LinkSecurity, Output, SecurityOptions, SecurityRequest};
 use crate::smp::SecurityLevel;
 use std::sync::Arc;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, watch};
 
 /// What a link has of security, as a stream of its changes. One that is not read sees the newest alone.
 #[derive(Debug)]
 pub struct SecurityChanges {
-    security: watch::Receiver<LinkSecurity>,
-    down: watch::Receiver<Option<ErrorCode>>,
+    changes: InfoChanges,
+    last: LinkSecurity,
 }
 
 /// A peripheral has asked us, its central, for security ([Vol 3] Part H, 2.4.6).
@@ -104,13 +103,12 @@ impl Adapter {
 impl Peer {
     /// What the link has of security now. Of a link that is down, what it had.
     pub fn security(&self) -> LinkSecurity {
-        *self.state().security.borrow()
+        self.state().with_info(|info| info.security)
     }
 
     /// The changes of [`security`](Self::security) from now on.
     pub fn security_changes(&self) -> SecurityChanges {
-        let state = self.state();
-        SecurityChanges { security: state.security.subscribe(), down: state.down.subscribe() }
+        SecurityChanges { changes: self.info_changes(), last: self.security() }
     }
 
     /// Who the peer is, whatever address it connects by: known from its bond, and after a pairing in which it said so.
@@ -192,13 +190,12 @@ impl SecurityChanges {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn next(&mut self) -> Option<LinkSecurity> {
-        if self.down.borrow().is_some() {
-            return None;
-        }
-        tokio::select! {
-            biased;
-            changed = self.security.changed() => changed.ok().map(|()| *self.security.borrow_and_update()),
-            _ = self.down.wait_for(Option::is_some) => None,
+        loop {
+            let security = self.changes.next().await?.security;
+            if security != self.last {
+                self.last = security;
+                return Some(security);
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::gap::advertise::AdvertiseOptions;
 use crate::gap::advertising_data::AdvertisingDataBuf;
 use crate::gap::scan::ScanOptions;
 use crate::hci::{ControllerInfo, ErrorCode, Role};
-use crate::host::{ConnectionId, ConnectionInfo, Eatt, Fault, LinkSecurity, OpError, Output, Request, Rung};
+use crate::host::{ConnectionId, ConnectionInfo, Eatt, Fault, OpError, Output, Request, Rung};
 use crate::transports::TransportError;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -151,9 +151,7 @@ pub(crate) struct LinkState {
     pub(crate) role: Role,
     /// Somebody has it from the stream of accepted links.
     taken: AtomicBool,
-    pub(crate) info: Mutex<ConnectionInfo>,
-    /// What it has of security, for those who follow it; the same is in `info`.
-    pub(crate) security: watch::Sender<LinkSecurity>,
+    pub(crate) info: watch::Sender<ConnectionInfo>,
     /// What the peer's client has configured, by handle of the value: bit 0 notifications, bit 1 indications.
     configurations: Mutex<BTreeMap<u16, u16>>,
     /// Handles of the API that share it: with the last one the link goes.
@@ -174,9 +172,8 @@ impl LinkState {
             taken: AtomicBool::new(false),
             down: watch::Sender::new(None),
             cause: OnceLock::new(),
-            security: watch::Sender::new(info.security),
             configurations: Mutex::default(),
-            info: Mutex::new(info),
+            info: watch::Sender::new(info),
         }
     }
 
@@ -192,14 +189,18 @@ impl LinkState {
         !self.taken.swap(true, Ordering::AcqRel)
     }
 
-    /// Reads or changes what is known; nothing here can panic while it holds the lock.
-    pub(crate) fn with_info<T>(&self, act: impl FnOnce(&mut ConnectionInfo) -> T) -> T {
-        act(&mut self.info.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    /// Looks at what is known.
+    pub(crate) fn with_info<T>(&self, look: impl FnOnce(&ConnectionInfo) -> T) -> T {
+        look(&self.info.borrow())
     }
 
-    fn set_security(&self, security: LinkSecurity) {
-        self.with_info(|info| info.security = security);
-        self.security.send_replace(security);
+    /// Changes what is known; those who follow it hear of what is something else then.
+    fn update(&self, change: impl FnOnce(&mut ConnectionInfo)) {
+        self.info.send_if_modified(|info| {
+            let before = info.clone();
+            change(info);
+            *info != before
+        });
     }
 
     /// What the peer's client has configured for a value.

@@ -10,7 +10,7 @@ use crate::gap::scan::{Outcome, ScanFailure, SupportLost};
 use crate::gatt::procedure::ExchangeMtu;
 use crate::hci::command::{self, HciCommand, LeReadPhyReturn, ReadRssiReturn};
 use crate::hci::event::{self, LeConnectionComplete, LeMeta};
-use crate::hci::{ConnectionHandle, ErrorCode, LeEvent, LeFeatures, Opcode, ParameterUnits, Role};
+use crate::hci::{ConnectionHandle, ErrorCode, LeEvent, LeFeatures, Opcode, ParameterUnits, Phy, Role};
 use crate::transports::HciPacket;
 use crate::{Address, BdAddr, Instant};
 use bytes::Bytes;
@@ -139,9 +139,8 @@ impl Host {
             }
             LeEvent::LePhyUpdateComplete(e) => {
                 let (tx, rx) = (e.tx_phy, e.rx_phy);
-                let link = self.links.get(&e.connection_handle).filter(|link| link.is_ready());
-                if let (true, Some(link)) = (e.status.is_success(), link) {
-                    self.events.push_back(Event::Phy { connection: link.id, tx, rx });
+                if e.status.is_success() {
+                    self.on_phys(e.connection_handle, tx, rx);
                 }
                 let result = e.status.ok().map(|()| Output::Phy { tx, rx });
                 self.answer_wait(e.connection_handle, Wait::Phy, result);
@@ -205,7 +204,13 @@ impl Host {
                         // The event came before this answer.
                         (Some(Wait::Disconnection), None) => Ok(Output::Done),
                         (Some(_), None) => Err(OpError::NotConnected),
-                        (None, _) => Ok(returned(opcode, answer.unwrap_or_default())),
+                        (None, _) => {
+                            let output = returned(opcode, answer.unwrap_or_default());
+                            if let Output::Phy { tx, rx } = output {
+                                self.on_phys(handle, tx, rx);
+                            }
+                            Ok(output)
+                        }
                     },
                     Some(reason @ ErrorCode::UnknownConnectionIdentifier)
                         if self.links.contains_key(&handle) =>
@@ -447,6 +452,14 @@ impl Host {
                 };
                 self.done(attempt.key, Err(error));
             }
+        }
+    }
+
+    fn on_phys(&mut self, handle: ConnectionHandle, tx: Phy, rx: Phy) {
+        let Some(link) = self.links.get_mut(&handle) else { return };
+        let known = link.phys.replace((tx, rx));
+        if known != Some((tx, rx)) && link.is_ready() {
+            self.events.push_back(Event::Phy { connection: link.id, tx, rx });
         }
     }
 

@@ -111,7 +111,7 @@ pub enum Event {
         /// The new one.
         timing: LinkTiming,
     },
-    /// The PHYs changed.
+    /// The PHYs changed, or were not known before.
     Phy {
         /// Of which link.
         connection: ConnectionId,

@@ -14,7 +14,7 @@ use crate::gatt::procedure::Running;
 use crate::gatt::server::Table;
 use crate::hci::acl::AclData;
 use crate::hci::acl_flow::AclFlow;
-use crate::hci::{ConnectionHandle, ErrorCode, ParameterUnits, Role};
+use crate::hci::{ConnectionHandle, ErrorCode, ParameterUnits, Phy, Role};
 use crate::l2cap::credit::{self, Servers};
 use crate::l2cap::{ChannelId, Dropped, Frame, Reassembly, fragment, signaling};
 use crate::transports::HciPacket;
@@ -48,6 +48,8 @@ pub(super) struct Link {
     /// Who is behind the peer's address, where its key is known.
     identity: Option<Address>,
     pub(super) timing: LinkTiming,
+    /// Of sending and of receiving, once they are known.
+    pub(super) phys: Option<(Phy, Phy)>,
     pub(super) phase: Phase,
     pub(super) guard: Guard,
     pub(super) wish: ParameterWish,
@@ -109,6 +111,7 @@ impl Link {
             on_air,
             identity,
             timing,
+            phys: None,
             phase,
             guard: Guard::new(role, local, on_air),
             wish: ParameterWish::default(),
@@ -147,6 +150,7 @@ impl Link {
             peer: self.peer,
             mtu: self.bearers.fixed.att.mtu(),
             timing: self.timing,
+            phys: self.phys,
             security: self.guard.security(),
             identity: self.guard.bond.or(self.identity),
         }

@@ -175,6 +175,7 @@ pub enum Request {
 
 /// What is known of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConnectionInfo {
     /// The link.
     pub connection: ConnectionId,
@@ -186,6 +187,8 @@ pub struct ConnectionInfo {
     pub mtu: u16,
     /// The timing in use.
     pub timing: LinkTiming,
+    /// The PHYs of sending and of receiving, once the controller has told them: when they were changed, or asked for.
+    pub phys: Option<(Phy, Phy)>,
     /// The security it has.
     pub security: LinkSecurity,
     /// Who the peer is, if there is a bond with it or its identity resolving key is known. It proves that only when the

@@ -298,3 +298,17 @@ async fn peripheral_latency_is_asked_for_by_a_peripheral_and_granted() {
     let absurd = ConnectionParameters { latency: 499, supervision_timeout: ms(100), ..Default::default() };
     assert_eq!(accepted.update_parameters(absurd).await.expect_err("never").kind(), ErrorKind::Invalid);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_mtu_of_an_accepted_link_changes_when_the_central_exchanges_it() {
+    let (central, peripheral) = two().await;
+    let _advertisement = peripheral.advertise(AdvertiseOptions::new()).await.expect("advertises");
+    let mut links = peripheral.accepted();
+    let (peer, told) = tokio::join!(central.connect(peripheral.controller().random_address), async {
+        let accepted = links.next().await.expect("a central");
+        let mut changes = accepted.info_changes();
+        assert_eq!(accepted.info().mtu, 23);
+        changes.next().await.expect("it is up")
+    });
+    assert_eq!((peer.expect("a link").mtu(), told.mtu), (517, 517));
+}

@@ -219,6 +219,34 @@ async fn the_link_tells_its_strength_phy_timing_version_and_features() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_changes_of_a_link_is_told_and_who_reads_late_has_the_newest() {
+    let room = Room::demo().await;
+    let (peer, _) = room.connect(HEART_RATE_ADDRESS).await;
+    let mut changes = peer.info_changes();
+    let before = peer.info();
+    assert_eq!((before.peer, before.mtu, before.phys), (HEART_RATE_ADDRESS, peer.mtu(), None));
+    assert_eq!((before.role, before.timing, before.security), (peer.role(), peer.timing(), peer.security()));
+    peer.set_phy(Phy::Le2M, Phy::Le2M).await.expect("both can");
+    let told = changes.next().await.expect("it is up");
+    assert_eq!(told.phys, Some((Phy::Le2M, Phy::Le2M)));
+    assert_eq!(peer.info(), told);
+    // The same again is no change.
+    peer.set_phy(Phy::Le2M, Phy::Le2M).await.expect("both can");
+    peer.phy().await.expect("read");
+    drop_after(secs(1), changes.next()).await;
+    let wanted = ConnectionParameters { latency: 3, ..ConnectionParameters::default() };
+    peer.update_parameters(wanted).await.expect("the peer agrees");
+    peer.set_phy(Phy::Le1M, Phy::Le1M).await.expect("both can");
+    let told = changes.next().await.expect("it is up");
+    assert_eq!((told.timing.latency, told.phys), (3, Some((Phy::Le1M, Phy::Le1M))));
+    drop_after(secs(1), changes.next()).await;
+    let (ended, told) = tokio::join!(peer.disconnect(), changes.next());
+    ended.expect("ends");
+    assert_eq!(told, None);
+    assert_eq!(peer.info().timing.latency, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dropped_question_is_not_answered_to_the_next() {
     let room = Room::demo().await;
     let (peer, _) = room.connect(HEART_RATE_ADDRESS).await;

@@ -46,12 +46,12 @@ impl Task {
                 }
                 Event::Mtu { connection, mtu } => {
                     if let Some(state) = self.states.get(&connection) {
-                        state.with_info(|info| info.mtu = mtu);
+                        state.update(|info| info.mtu = mtu);
                     }
                 }
                 Event::Timing { connection, timing } => {
                     if let Some(state) = self.states.get(&connection) {
-                        state.with_info(|info| info.timing = timing);
+                        state.update(|info| info.timing = timing);
                     }
                 }
                 Event::Ready(controller) => {
@@ -75,7 +75,12 @@ impl Task {
                 Event::Server(event) => self.bring_from_client(event).await,
                 Event::Channel(event) => self.bring_channel_event(event),
                 Event::Security(event) => self.on_security_event(event),
-                Event::Phy { .. } | Event::Unknown(_) => {}
+                Event::Phy { connection, tx, rx } => {
+                    if let Some(state) = self.states.get(&connection) {
+                        state.update(|info| info.phys = Some((tx, rx)));
+                    }
+                }
+                Event::Unknown(_) => {}
             }
         }
         Ok(answered)

@@ -66,15 +66,15 @@ impl Task {
             SecurityEvent::Changed { connection, security } => {
                 if let Some(state) = self.states.get(&connection) {
                     let level = security.level();
-                    if state.security.borrow().level() != level {
+                    if state.with_info(|info| info.security.level()) != level {
                         tracing::info!(peer = %state.peer, "the link is {level}");
                     }
-                    state.set_security(security);
+                    state.update(|info| info.security = security);
                 }
             }
             SecurityEvent::Paired { connection, op, summary } => {
                 let Some(link) = self.states.get(&connection).cloned() else { return };
-                link.with_info(|info| info.identity = Some(summary.peer));
+                link.update(|info| info.identity = Some(summary.peer));
                 if let Some(result) = self.pairings.end_of_agents(&link, op.is_none()) {
                     self.when_kept(None, result, Output::Paired(summary));
                 }
