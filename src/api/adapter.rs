@@ -6,7 +6,7 @@ use super::{Error, Peer, SecurityRequests};
 use crate::bonds::BondStore;
 use crate::capture::{Format, UnknownFormat};
 use crate::driver::{
-    self, Destination, Failure, Keeper, Message, NoSource, Session, Shared, Source, Tap, Tickets,
+    self, Cancel, Destination, Failure, Keeper, Message, NoSource, Session, Shared, Source, Tap, Tickets,
 };
 use crate::gap::connect::ConnectOptions;
 use crate::gap::privacy::OwnAddress;
@@ -40,6 +40,8 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 #[derive(Clone, Debug)]
 pub struct Adapter {
     pub(super) shared: Arc<Shared>,
+    /// What gives operations of this handle up.
+    cancel: Option<Cancel>,
 }
 
 /// How an adapter is opened.
@@ -65,6 +67,11 @@ pub struct AdapterBuilder {
 }
 
 impl Adapter {
+    /// The adapter of what was made from it.
+    pub(super) fn of(shared: Arc<Shared>) -> Self {
+        Self { shared, cancel: None }
+    }
+
     /// Opens an adapter by its name, such as `tcp:localhost:9001`, `unix:/run/hci.sock` or `sim`; see
     /// [`AdapterSpec`].
     ///
@@ -119,6 +126,14 @@ impl Adapter {
         Ok(Peer::new(self.shared.clone(), state, options))
     }
 
+    /// The same adapter, by a handle whose attempts to connect are given up when `cancel` is called: they leave the
+    /// controller idle then, as those do whose time is over. Peers that it connects to are not affected; they have
+    /// [`Peer::until`].
+    #[must_use]
+    pub fn until(&self, cancel: &Cancel) -> Self {
+        Self { shared: self.shared.clone(), cancel: Some(cancel.clone()) }
+    }
+
     /// Makes a link; whoever asks for it ends it too.
     pub(super) async fn link_to(
         &self,
@@ -127,7 +142,8 @@ impl Adapter {
     ) -> Result<Arc<driver::LinkState>, Error> {
         let operation = || format!("connecting to {address}");
         let request = Request::Connect { address, options: options.clone() };
-        match self.shared.submit(request).await.map_err(|failure| Error::of(operation(), failure))? {
+        let connected = self.shared.submit_until(request, self.cancel.as_ref()).await;
+        match connected.map_err(|failure| Error::of(operation(), failure))? {
             Output::Connected(info) => {
                 let links = self.shared.links.borrow();
                 let state = links.iter().find(|state| state.connection == info.connection);
@@ -505,7 +521,7 @@ impl AdapterBuilder {
             security_requests: asked,
             capture_failure,
         };
-        Ok(Adapter { shared: Arc::new(shared) })
+        Ok(Adapter::of(Arc::new(shared)))
     }
 
     fn seed_octets(&self, operation: &str) -> Result<[u8; 32], Error> {

@@ -41,7 +41,7 @@ impl Peer {
             self.run(OPERATION, write).await?;
         }
         let request = Request::OpenBearers { connection: self.state().connection, count };
-        match self.shared().submit(request).await {
+        match self.submit(request).await {
             Ok(Output::Bearers(opened)) => Ok(opened),
             Ok(_) => Err(Error::of(OPERATION, Failure::Closed)),
             Err(failure) => Err(self.error(OPERATION.to_owned(), failure)),

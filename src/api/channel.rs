@@ -108,13 +108,13 @@ impl Peer {
         let (shared, connection) = (self.shared(), self.state().connection);
         let ticket = shared.ticket();
         shared.tell(Message::Channel(ChannelMessage::Open { ticket, connection, request, reply }));
-        Pending::new(shared, ticket, opened).result().await
+        Pending::new(shared, ticket, opened).until(self.cancel.as_ref()).await
     }
 }
 
 impl Channel {
     fn new(peer: Peer, spsm: u16, ChannelEnd { state, sdus }: ChannelEnd) -> Self {
-        let end = Arc::new(End { peer, spsm, state });
+        let end = Arc::new(End { peer: peer.lasting(), spsm, state });
         Self { reader: ChannelReader::new(end.clone(), sdus), writer: ChannelWriter::new(end) }
     }
 

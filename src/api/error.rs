@@ -143,6 +143,12 @@ pub enum Error {
         /// What the system said.
         source: Arc<io::Error>,
     },
+    /// It was given up by a [`Cancel`](crate::Cancel), or by who was to answer for it.
+    #[error("{operation} was cancelled")]
+    Cancelled {
+        /// What was being done.
+        operation: String,
+    },
     /// The adapter was closed.
     #[error("{operation} failed: the adapter is closed")]
     Closed {
@@ -179,6 +185,8 @@ pub enum ErrorKind {
     Ambiguous,
     /// `timeout`
     Timeout,
+    /// `cancelled`
+    Cancelled,
     /// `invalid`
     Invalid,
     /// `capture`
@@ -201,6 +209,7 @@ impl ErrorKind {
             Self::NotFound => "not_found",
             Self::Ambiguous => "ambiguous",
             Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
             Self::Invalid => "invalid",
             Self::Capture => "capture",
         }
@@ -223,6 +232,7 @@ impl Error {
             Self::NotFound { handles, .. } if handles.len() > 1 => ErrorKind::Ambiguous,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Timeout { .. } => ErrorKind::Timeout,
+            Self::Cancelled { .. } => ErrorKind::Cancelled,
             Self::Invalid { .. } | Self::Advertising { .. } => ErrorKind::Invalid,
             Self::Capture { .. } => ErrorKind::Capture,
         }
@@ -263,6 +273,7 @@ impl Error {
             | Self::Security { operation, .. }
             | Self::Store { operation, .. }
             | Self::Timeout { operation, .. }
+            | Self::Cancelled { operation }
             | Self::Invalid { operation, .. }
             | Self::Advertising { operation, .. }
             | Self::Closed { operation } => Some(operation),
@@ -283,6 +294,7 @@ impl Error {
     fn of_op(operation: String, error: OpError) -> Self {
         match error {
             OpError::Disconnected { reason } => Self::Disconnected { operation, reason },
+            OpError::Cancelled => Self::Cancelled { operation },
             OpError::Pairing(source) => Self::Pairing { operation, source },
             source @ (OpError::Encryption { .. }
             | OpError::WeakBond { .. }
@@ -324,8 +336,7 @@ impl Error {
             | OpError::NotEncrypted
             | OpError::SetValue(_)
             | OpError::NotAdvertising
-            | OpError::AlreadyConnected
-            | OpError::Cancelled => Self::Invalid { operation, cause: error.to_string() },
+            | OpError::AlreadyConnected => Self::Invalid { operation, cause: error.to_string() },
             OpError::Controller { command, status } => {
                 let (command, status) = (Some(command), Some(status));
                 Self::Controller { operation, command, status, source: error, firmware: None }

@@ -19,7 +19,7 @@ mod security;
 mod serve;
 mod subscribe;
 
-pub use crate::driver::{RecoveryEvent, Source};
+pub use crate::driver::{Cancel, RecoveryEvent, Source};
 pub use accepted::Accepted;
 pub use adapter::{Adapter, AdapterBuilder};
 pub use advertise::Advertisement;

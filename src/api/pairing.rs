@@ -7,7 +7,9 @@ pub use agent::Agent;
 pub use prompt::{Confirmation, OobAnswer, PasskeyAnswer, Prompt};
 
 use super::{Error, Peer};
-use crate::driver::{Asked, Failure, Message, PairingEnd, SecurityMessage, Shared, Ticket, prompt_queue};
+use crate::driver::{
+    Asked, Cancel, Failure, Message, PairingEnd, SecurityMessage, Shared, Ticket, prompt_queue,
+};
 use crate::host::{OpError, Output, PairingSummary};
 use crate::smp::{OobData, PairingOptions};
 use std::sync::Arc;
@@ -64,6 +66,8 @@ impl From<PairingOptions> for PairOptions {
 #[derive(Debug)]
 pub struct Pairing {
     peer: Peer,
+    /// What gives it up from outside; `None` once it has.
+    cancel: Option<Cancel>,
     state: State,
 }
 
@@ -91,6 +95,17 @@ enum By {
     Other { number: u64 },
 }
 
+impl State {
+    /// Given up before anything was sent.
+    fn cancelled(peer: &Peer) -> Self {
+        Self::Over(Err(error(peer, Failure::Op(OpError::Cancelled))))
+    }
+}
+
+fn error(peer: &Peer, failure: Failure) -> Error {
+    peer.error(format!("pairing with {}", peer.address()), failure)
+}
+
 type Receiver = oneshot::Receiver<Result<Output, Failure>>;
 
 impl Peer {
@@ -107,10 +122,11 @@ impl Peer {
         let PairOptions { pairing, ask_for_oob } = options.into();
         let options = Box::new(pairing);
         let state = match ask_for_oob {
+            _ if self.cancel.as_ref().is_some_and(Cancel::is_cancelled) => State::cancelled(self),
             true => State::Exchanging { options, answer: None },
             false => begin(self, options),
         };
-        Pairing { peer: self.clone(), state }
+        Pairing { peer: self.lasting(), cancel: self.cancel.clone(), state }
     }
 }
 
@@ -127,7 +143,8 @@ impl Pairing {
     /// One that nobody here asked for.
     fn of_agent(shared: &Arc<Shared>, PairingEnd { number, link, prompts, result }: PairingEnd) -> Self {
         let peer = Peer::lent(shared.clone(), link);
-        Self { peer, state: State::Running { by: By::Other { number }, prompts, result } }
+        let state = State::Running { by: By::Other { number }, prompts, result };
+        Self { peer, cancel: None, state }
     }
 
     /// Who is paired with.
@@ -153,17 +170,22 @@ impl Pairing {
                     }
                 }
                 State::Exchanging { answer: Some(answer), options } => {
-                    let answer = answer.await;
+                    let answer = tokio::select! {
+                        biased;
+                        answer = answer => answer.ok(),
+                        () = Cancel::of(self.cancel.as_ref()) => None,
+                    };
                     let options = std::mem::take(options);
                     self.state = match answer {
-                        Ok(data) => begin(&self.peer, Box::new(options.oob(data))),
-                        Err(_) => State::Over(Err(self.refused())),
+                        Some(data) => begin(&self.peer, Box::new(options.oob(data))),
+                        None => State::cancelled(&self.peer),
                     };
                 }
-                State::Running { prompts, .. } => {
-                    let asked = prompts.recv().await?;
-                    return Some(Prompt::new(&self.peer, asked));
-                }
+                State::Running { prompts, .. } => tokio::select! {
+                    biased;
+                    asked = prompts.recv() => return asked.map(|asked| Prompt::new(&self.peer, asked)),
+                    () = Cancel::of(self.cancel.as_ref()) => self.stop(),
+                },
                 State::Over(_) => return None,
             }
         }
@@ -182,8 +204,15 @@ impl Pairing {
         while let Some(prompt) = self.next().await {
             drop(prompt);
         }
-        if let State::Running { result, .. } = &mut self.state {
-            let result = result.await.unwrap_or_else(|_| Err(self.peer.shared().failure()));
+        while let State::Running { result, .. } = &mut self.state {
+            let result = tokio::select! {
+                biased;
+                result = result => result.unwrap_or_else(|_| Err(self.peer.shared().failure())),
+                () = Cancel::of(self.cancel.as_ref()) => {
+                    self.stop();
+                    continue;
+                }
+            };
             self.state = State::Over(match result {
                 Ok(Output::Paired(summary)) => Ok(summary),
                 Ok(_) => Err(self.error(Failure::Closed)),
@@ -196,13 +225,16 @@ impl Pairing {
         }
     }
 
-    fn error(&self, failure: Failure) -> Error {
-        self.peer.error(format!("pairing with {}", self.peer.address()), failure)
+    /// Gives it up; its end is still to come.
+    fn stop(&mut self) {
+        self.cancel = None;
+        if let State::Running { by: By::Us(ticket), .. } = self.state {
+            self.peer.shared().tell(Message::Stop(ticket));
+        }
     }
 
-    /// The user has nothing to exchange.
-    fn refused(&self) -> Error {
-        self.error(Failure::Op(OpError::Cancelled))
+    fn error(&self, failure: Failure) -> Error {
+        error(&self.peer, failure)
     }
 }
 

@@ -5,7 +5,7 @@ mod radio;
 pub use radio::RemoteVersion;
 
 use super::{Adapter, Attribute, Error, Notifications, SubscribeOptions};
-use crate::driver::{Failure, LinkState, Message, Shared};
+use crate::driver::{Cancel, Failure, LinkState, Message, Shared};
 use crate::gap::connect::ConnectOptions;
 use crate::gatt::procedure::{
     AttributeValue, Discover, Outcome, Procedure, Read, ReadBlob, ReadByUuid, ReadMultiple,
@@ -38,6 +38,8 @@ pub struct Peer {
     link: Arc<Link>,
     /// What operations by this handle need.
     pub(super) level: SecurityLevel,
+    /// What gives them up.
+    pub(super) cancel: Option<Cancel>,
 }
 
 #[derive(Debug)]
@@ -87,7 +89,7 @@ impl Peer {
     }
 
     fn by(link: Arc<Link>) -> Self {
-        Self { link, level: SecurityLevel::None }
+        Self { link, level: SecurityLevel::None, cancel: None }
     }
 
     /// The same peer by the link that follows this one, which is down; it is made unless somebody has.
@@ -95,13 +97,13 @@ impl Peer {
         let Link { shared, state, options, newest, .. } = &*self.link;
         let mut newest = newest.lock().await;
         if let Some(link) = newest.upgrade().filter(|link| link.state.down.borrow().is_none()) {
-            return Ok(Self { link, level: self.level });
+            return Ok(Self { link, ..self.lasting() });
         }
         let state = self.adapter().link_to(state.peer, options).await?;
         let (shared, options) = (shared.clone(), options.clone());
         let link = Link::new(shared, state, options, self.link.newest.clone());
         *newest = Arc::downgrade(&link);
-        Ok(Self { link, level: self.level })
+        Ok(Self { link, ..self.lasting() })
     }
 
     /// Whether the link went down because the controller failed, that is being mended, and the link is ours to make.
@@ -331,7 +333,7 @@ impl Peer {
         };
         let written = async {
             self.reach_level().await?;
-            self.link.shared.submit(request).await
+            self.submit(request).await
         };
         let operation = || format!("write without response of {}", attribute.describe());
         written.await.map(drop).map_err(|failure| self.error(operation(), failure))
@@ -364,8 +366,43 @@ impl Peer {
         Notifications::subscribe(self.clone(), characteristic, options).await
     }
 
+    /// The same peer, by a handle whose operations are given up when `cancel` is called: reading and writing, subscribing,
+    /// pairing, encrypting, opening channels. [`disconnect`](Self::disconnect) is not, and no stream, pairing of the agent
+    /// or channel that was there by then.
+    ///
+    /// ```no_run
+    /// # async fn program(peer: baretooth::Peer) -> Result<(), baretooth::Error> {
+    /// use baretooth::{Cancel, Error};
+    /// let cancel = Cancel::new();
+    /// let (interrupted, handle) = (cancel.clone(), peer.until(&cancel));
+    /// let interrupt = async move {
+    ///     tokio::time::sleep(std::time::Duration::from_secs(1)).await; // or Ctrl-C
+    ///     interrupted.cancel();
+    /// };
+    /// match tokio::join!(handle.discover(), interrupt).0 {
+    ///     Ok(services) => println!("{} services, in time or too late to stop", services.len()),
+    ///     Err(Error::Cancelled { .. }) => println!("given up; the link stays"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn until(&self, cancel: &Cancel) -> Self {
+        Self { cancel: Some(cancel.clone()), ..self.clone() }
+    }
+
+    /// The same peer, by a handle that nothing gives up: for what outlives an operation.
+    pub(super) fn lasting(&self) -> Self {
+        Self { cancel: None, ..self.clone() }
+    }
+
+    /// Makes a request of this handle.
+    pub(super) async fn submit(&self, request: impl Into<Request>) -> Result<Output, Failure> {
+        self.link.shared.submit_until(request.into(), self.cancel.as_ref()).await
+    }
+
     async fn ask(&self, operation: &str, request: Request) -> Result<Output, Error> {
-        self.link.shared.submit(request).await.map_err(|failure| self.error(operation.to_owned(), failure))
+        self.submit(request).await.map_err(|failure| self.error(operation.to_owned(), failure))
     }
 
     /// Runs a procedure; the operation is named without an object.
@@ -390,7 +427,7 @@ impl Peer {
     async fn gatt(&self, procedure: Running) -> Result<Outcome, Failure> {
         self.reach_level().await?;
         let request = Request::Gatt { connection: self.link.state.connection, procedure };
-        match self.link.shared.submit(request).await? {
+        match self.submit(request).await? {
             Output::Gatt(outcome) => Ok(outcome),
             _ => Err(Failure::Closed),
         }
@@ -407,7 +444,7 @@ impl Peer {
 
     /// The adapter that has the link.
     pub fn adapter(&self) -> Adapter {
-        Adapter { shared: self.link.shared.clone() }
+        Adapter::of(self.link.shared.clone())
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {

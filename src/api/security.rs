@@ -171,12 +171,12 @@ impl Peer {
             return Ok(());
         }
         let request = SecurityRequest::Raise { connection: self.connection(), level: self.level };
-        self.shared().submit(request.into()).await.map(drop)
+        self.submit(request).await.map(drop)
     }
 
     async fn secure(&self, what: &str, request: SecurityRequest) -> Result<LinkSecurity, Error> {
         let operation = || format!("{what} of the link to {}", self.address());
-        match self.shared().submit(request.into()).await {
+        match self.submit(request).await {
             Ok(Output::Security(security)) => Ok(security),
             Ok(_) => Err(Error::of(operation(), Failure::Closed)),
             Err(failure) => Err(self.error(operation(), failure)),

@@ -254,7 +254,7 @@ impl Subscription {
         peer.shared().tell(Message::Listen { connection, handle, ticket, delivery });
         let cccd = characteristic.cccd().unwrap_or(0);
         let mut made = Self {
-            peer,
+            peer: peer.lasting(),
             handle,
             cccd,
             indication: false,
@@ -265,7 +265,6 @@ impl Subscription {
             untold: false,
             active: true,
         };
-        let peer = made.peer.clone();
         match peer.run(&operation, subscribe).await {
             Ok(subscribed) => {
                 made.cccd = subscribed.cccd;

@@ -2,6 +2,7 @@
 //! brings answers to whoever waits for them. Public handles only send messages to it.
 
 mod advertising;
+mod cancel;
 mod channels;
 mod keeper;
 mod routes;
@@ -12,6 +13,7 @@ mod task;
 mod timer;
 
 pub(crate) use advertising::{AdvertisingReader, Begun, Ended as AdvertisingEnded};
+pub use cancel::Cancel;
 pub(crate) use channels::{AcceptedChannel, ChannelEnd, ChannelMessage, ChannelState};
 pub(crate) use keeper::Keeper;
 pub(crate) use routes::{Delivery, Received, ScanReader};
@@ -64,6 +66,8 @@ pub(crate) enum Message {
     },
     /// Nobody waits for this any more.
     Cancel(Ticket),
+    /// This is to end now, if it has not. Whoever asked waits for its end.
+    Stop(Ticket),
     /// Bring the values of an attribute here.
     Listen { connection: ConnectionId, handle: u16, ticket: Ticket, delivery: Delivery },
     /// Bring them no longer; the last listener's end also ends the subscription at the peer, when its descriptor is
@@ -236,6 +240,18 @@ impl Shared {
         self.begin(request).result().await
     }
 
+    /// The same, for one that may be given up from outside as well.
+    pub(crate) async fn submit_until(
+        &self,
+        request: Request,
+        cancel: Option<&Cancel>,
+    ) -> Result<Output, Failure> {
+        if cancel.is_some_and(Cancel::is_cancelled) {
+            return Err(Failure::Op(OpError::Cancelled));
+        }
+        self.begin(request).until(cancel).await
+    }
+
     /// Submits a request. Dropping what is returned cancels it.
     pub(crate) fn begin(&self, request: Request) -> Pending<'_> {
         let ticket = self.ticket();
@@ -262,8 +278,20 @@ impl<'a, T> Pending<'a, T> {
         Self { shared, ticket: Some(ticket), result }
     }
 
-    pub(crate) async fn result(mut self) -> Result<T, Failure> {
-        let result = (&mut self.result).await;
+    pub(crate) async fn result(self) -> Result<T, Failure> {
+        self.until(None).await
+    }
+
+    /// The result of the request, or what became of it when it was given up.
+    pub(crate) async fn until(mut self, cancel: Option<&Cancel>) -> Result<T, Failure> {
+        let result = tokio::select! {
+            biased;
+            result = &mut self.result => result,
+            () = Cancel::of(cancel) => {
+                self.ticket.inspect(|ticket| self.shared.tell(Message::Stop(*ticket)));
+                (&mut self.result).await
+            }
+        };
         self.ticket = None;
         result.unwrap_or_else(|_| Err(self.shared.failure()))
     }

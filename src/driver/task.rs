@@ -372,6 +372,11 @@ impl Task {
                     self.release_channels_of(ticket);
                 }
             }
+            Message::Stop(ticket) => {
+                if let Some(op) = self.requests.op(ticket) {
+                    self.host.cancel(now, op);
+                }
+            }
             Message::Listen { connection, handle, ticket, delivery } => {
                 // A link that is down has no values: the queue ends with the delivery.
                 if self.states.contains_key(&connection) {

@@ -153,6 +153,8 @@ struct Current<K> {
     deadline: Instant,
     /// Nobody waits for the link any more.
     abandoned: bool,
+    /// How it ended, while the controller has yet to answer the command to stop.
+    stopped: Option<How>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +167,15 @@ enum State {
     Initiating,
     /// The controller was told to stop; by then the peer may have answered.
     Cancelling,
+    /// It was, and has answered that. The event is still to come.
+    Cancelled,
+}
+
+impl<K> Current<K> {
+    /// The controller was told to stop.
+    fn is_stopping(&self) -> bool {
+        matches!(self.state, State::Cancelling | State::Cancelled)
+    }
 }
 
 /// An attempt that is over.
@@ -259,7 +270,13 @@ impl<K: Copy + PartialEq> Connector<K> {
     ) -> Option<HciPacket> {
         if self.current.is_none() {
             let attempt = self.waiting.pop_front()?;
-            self.current = Some(Current { attempt, state: State::Blocked, deadline: now, abandoned: false });
+            self.current = Some(Current {
+                attempt,
+                state: State::Blocked,
+                deadline: now,
+                abandoned: false,
+                stopped: None,
+            });
             return self.start(now, extended, usual);
         }
         let current = self.current.as_mut()?;
@@ -294,8 +311,12 @@ impl<K: Copy + PartialEq> Connector<K> {
         scanning: bool,
     ) -> Option<Ended<K>> {
         let current = self.current.as_mut()?;
+        if current.state == State::Cancelling && opcode == LeCreateConnectionCancel::OPCODE {
+            // Refused or not, what counts is the event, or the deadline.
+            current.state = State::Cancelled;
+            return current.stopped.and_then(|how| self.end(how));
+        }
         if current.state != State::Requested {
-            // To a cancellation: what counts is the event that follows, or the deadline.
             return None;
         }
         match status {
@@ -322,11 +343,14 @@ impl<K: Copy + PartialEq> Connector<K> {
     /// is tried once more.
     pub(crate) fn on_complete(&mut self, status: ErrorCode) -> Option<Ended<K>> {
         let current = self.current.as_mut().filter(|current| current.state != State::Blocked)?;
+        if current.stopped.is_some() {
+            return None;
+        }
         let how = match status {
             ErrorCode::Success if current.abandoned => How::Unwanted,
             ErrorCode::Success => How::Connected,
             _ if current.abandoned => How::Cancelled,
-            _ if current.state == State::Cancelling => How::TimedOut,
+            _ if current.is_stopping() => How::TimedOut,
             FAILED_TO_BE_ESTABLISHED if !current.attempt.retried => {
                 current.attempt.retried = true;
                 let ended = self.end(How::Cancelled)?;
@@ -335,19 +359,24 @@ impl<K: Copy + PartialEq> Connector<K> {
             }
             status => How::Refused(LeCreateConnection::OPCODE, status),
         };
+        if current.state == State::Cancelling && !status.is_success() {
+            // Over is over when the controller has no command of it left, so that the next may begin.
+            current.stopped = Some(how);
+            return None;
+        }
         self.end(how)
     }
 
     /// When [`on_timeout`](Self::on_timeout) or [`poll_command`](Self::poll_command) has something to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let current = self.current.as_ref()?;
-        matches!(current.state, State::Initiating | State::Cancelling).then_some(current.deadline)
+        (current.state == State::Initiating || current.is_stopping()).then_some(current.deadline)
     }
 
     /// A cancellation that the controller never confirmed ends here.
     pub(crate) fn on_timeout(&mut self, now: Instant) -> Option<Ended<K>> {
         let current = self.current.as_ref()?;
-        if current.state != State::Cancelling || current.deadline > now {
+        if !current.is_stopping() || current.deadline > now {
             return None;
         }
         let how = if current.abandoned { How::Cancelled } else { How::TimedOut };
@@ -359,7 +388,7 @@ impl<K: Copy + PartialEq> Connector<K> {
         let current = self.current.as_ref()?;
         match (current.abandoned, current.state) {
             (true, _) => self.end(How::Cancelled),
-            (false, State::Cancelling) => self.end(How::TimedOut),
+            (false, State::Cancelling | State::Cancelled) => self.end(How::TimedOut),
             (false, _) => None,
         }
     }

@@ -311,9 +311,7 @@ impl Host {
             self.done(op, Err(OpError::Cancelled));
         }
         self.advertising.advertiser.stop(op.0);
-        if self.end_search(op).is_some() {
-            self.done(op, Err(OpError::Cancelled));
-        }
+        self.cancel_search(op);
         if let Some(ended) = self.connector.cancel(op) {
             self.on_attempt_ended(now, ended, None);
         }

@@ -41,6 +41,8 @@ pub(super) struct Privacy {
     list: ResolvingList,
     /// Attempts to reach somebody whose address has yet to be heard.
     searches: BTreeMap<OpId, Attempt<OpId>>,
+    /// Those that came to nothing, and are told when the controller does not scan any more on their behalf.
+    ended: Vec<(OpId, OpError)>,
     /// The private addresses that the controller tells with a new link: its own, and the peer's.
     pub(super) on_link: (Option<BdAddr>, Option<BdAddr>),
 }
@@ -68,6 +70,7 @@ impl Privacy {
             resolver: Resolver::new(),
             list: ResolvingList::default(),
             searches: BTreeMap::new(),
+            ended: Vec::new(),
             on_link: (None, None),
         };
         privacy.set_bonds(Vec::new());
@@ -346,7 +349,24 @@ impl Host {
         let late: Vec<_> = self.privacy.searches.values().filter(late).map(|attempt| attempt.key).collect();
         for op in late {
             if let Some(attempt) = self.end_search(op) {
-                self.done(op, Err(OpError::ConnectTimeout { after: attempt.options.timeout }));
+                let late = OpError::ConnectTimeout { after: attempt.options.timeout };
+                self.privacy.ended.push((op, late));
+            }
+        }
+    }
+
+    /// Gives a search up, if it is one.
+    pub(super) fn cancel_search(&mut self, op: OpId) {
+        if self.end_search(op).is_some() {
+            self.privacy.ended.push((op, OpError::Cancelled));
+        }
+    }
+
+    /// Tells those who listened for somebody in vain, once they leave the controller idle, or to others who scan.
+    pub(super) fn tell_ended_searches(&mut self) {
+        if self.scanner.is_idle() || !self.scanner.is_unsubscribed() {
+            for (op, error) in std::mem::take(&mut self.privacy.ended) {
+                self.done(op, Err(error));
             }
         }
     }

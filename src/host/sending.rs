@@ -18,6 +18,7 @@ impl Host {
             let may_connect = self.pump_privacy(now);
             self.pump_controller(now, may_connect);
         }
+        self.tell_ended_searches();
         self.poll_advertising();
         self.poll_security(now);
         self.tell_paired(now);

@@ -4,6 +4,7 @@
 mod adapter;
 mod advertise;
 mod bearers;
+mod cancel;
 mod capture;
 mod connect;
 mod line;

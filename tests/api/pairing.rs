@@ -17,7 +17,7 @@ use baretooth::smp::{
     SecureConnections, SecurityLevel,
 };
 use baretooth::{
-    Adapter, AdapterBuilder, AdvertiseOptions, Agent, BdAddr, Error, ErrorKind, PairOptions, Pairing,
+    Adapter, AdapterBuilder, AdvertiseOptions, Agent, BdAddr, Cancel, Error, ErrorKind, PairOptions, Pairing,
     PairingSummary, Peer, Prompt, Uuid, uuid16,
 };
 use std::sync::{Arc, Mutex};
@@ -274,5 +274,5 @@ async fn what_is_exchanged_out_of_band_pairs_both_ways_one_way_and_by_a_temporar
     // Nothing exchanged, nothing begun.
     let mut pairing = two.peer.pair_with(PairOptions::new().ask_for_oob());
     drop(pairing.next().await.expect("asked"));
-    assert_eq!(pairing.finish().await.expect_err("given up").kind(), ErrorKind::Invalid);
+    assert_eq!(pairing.finish().await.expect_err("given up").kind(), ErrorKind::Cancelled);
 }

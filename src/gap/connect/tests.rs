@@ -54,6 +54,27 @@ fn a_peer_not_heard_in_time_leaves_the_controller_idle_before_it_is_an_error() {
 }
 
 #[test]
+fn an_attempt_is_over_when_the_controller_has_answered_and_ended_it_in_either_order() {
+    const CANCEL: Opcode = LeCreateConnectionCancel::OPCODE;
+    const GONE: ErrorCode = ErrorCode::UnknownConnectionIdentifier;
+    for event_first in [false, true] {
+        let mut connector = initiating(&[1, 2]);
+        assert!(connector.cancel(1).is_none());
+        connector.poll_command(Instant::START, false, true, USUAL).expect("to stop");
+        let end = if event_first {
+            assert!(connector.on_complete(GONE).is_none(), "not answered");
+            assert!(connector.is_initiating());
+            connector.on_answer(CANCEL, Some(ErrorCode::Success), false)
+        } else {
+            assert!(connector.on_answer(CANCEL, Some(ErrorCode::Success), false).is_none(), "not ended");
+            connector.on_complete(GONE)
+        };
+        assert_eq!(ended(end), Some((1, How::Cancelled)));
+        connector.poll_command(Instant::START, false, true, USUAL).expect("the next one's turn");
+    }
+}
+
+#[test]
 fn a_controller_that_never_confirms_the_cancellation_does_not_hang_the_attempt() {
     let mut connector = initiating(&[1]);
     assert!(connector.cancel(1).is_none());

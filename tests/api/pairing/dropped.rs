@@ -29,6 +29,41 @@ async fn a_dropped_pairing_is_given_up_and_the_next_one_works() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pairing_that_is_given_up_from_outside_ends_once_at_both_sides() {
+    let two = two().await;
+    let mut agent = two.peripheral.agent(options(YES_NO));
+    for step in 0..12 {
+        let cancel = Cancel::new();
+        let mut pairing = two.peer.until(&cancel).pair_with(options(YES_NO));
+        let give_up = async {
+            tokio::time::sleep(ms(step * 13)).await;
+            cancel.cancel();
+        };
+        // Our user sees the number, and is given up on.
+        let end = async {
+            let prompt = pairing.next().await;
+            let end = pairing.finish().await;
+            drop(prompt);
+            end
+        };
+        let (end, ()) = tokio::join!(end, give_up);
+        assert_eq!(end.expect_err("given up").kind(), ErrorKind::Cancelled, "step {step}");
+        tokio::time::sleep(secs(600)).await;
+        while let Ok(Some(mut begun)) = tokio::time::timeout(ms(1), agent.next()).await {
+            begun.finish().await.expect_err("the peer was told");
+        }
+        assert!(two.peer.is_connected(), "step {step}");
+    }
+    let people = People::new();
+    let (began, answered) =
+        tokio::join!(go_through(two.peer.pair_with(options(YES_NO)), people.clone()), async {
+            go_through(agent.next().await.expect("open"), people.clone()).await
+        });
+    began.expect("paired");
+    answered.expect("paired");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pairing_begun_in_the_same_breath_as_another_is_dropped_has_its_own_prompts() {
     let two = two().await;
     let mut agent = two.central.agent(options(YES_NO));
