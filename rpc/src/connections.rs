@@ -69,11 +69,6 @@ impl Link {
         known.extend(services.iter().map(|service| (service.handle, service.clone())));
     }
 
-    /// Forgets what was discovered: it has changed.
-    pub(crate) fn forget(&self) {
-        lock(&self.services).clear();
-    }
-
     /// A characteristic that was discovered, by the handle of its value.
     pub(crate) fn characteristic(&self, value_handle: u16) -> Option<Characteristic> {
         let known = lock(&self.services);

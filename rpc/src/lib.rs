@@ -17,7 +17,6 @@
 //! [`message`] has the parameters, results and notifications as types, from which the [schema](schema) is made;
 //! [`wire`] is what stands around them, [`line`](mod@line) how octets become calls. [`serve`] runs a session.
 #![forbid(unsafe_code)]
-#![allow(dead_code)] // until all sections are there
 
 mod connections;
 pub mod line;

@@ -70,6 +70,9 @@ methods! {
     "scan.start" => scan::start(ScanStartParams) -> ScanStarted;
     "scan.stop" => scan::stop(ScanStopParams) -> Nothing;
 
+    "advertise.start" => advertise::start(AdvertiseParams) -> Advertising;
+    "advertise.stop" => advertise::stop(AdvertiserParams) -> Nothing;
+
     "connect" => link::connect(ConnectParams) -> Connected;
     "disconnect" => link::disconnect(DisconnectParams) -> Nothing;
 
@@ -78,9 +81,6 @@ methods! {
     "gatt.write" => gatt::write(WriteParams) -> Nothing;
     "gatt.subscribe" => gatt::subscribe(SubscribeParams) -> Subscribed;
     "gatt.unsubscribe" => gatt::unsubscribe(AttributeParams) -> Nothing;
-
-    "advertise.start" => advertise::start(AdvertiseParams) -> Advertising;
-    "advertise.stop" => advertise::stop(AdvertiserParams) -> Nothing;
 
     "configure" => security::configure(ConfigureParams) -> Nothing;
     "pair" => security::pair(PairParams) -> Security;

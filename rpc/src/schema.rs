@@ -44,6 +44,16 @@ told! {
 
     gatt::Notified;
     gatt::Changed;
+
+    security::PairingRequest;
+    security::SecurityRequested;
+    security::PairingDone;
+    security::SecurityChange;
+    security::PairingFailed;
+
+    server::ServerRead;
+    server::ServerWrite;
+    server::ServerSubscribed;
 }
 
 /// The schema.

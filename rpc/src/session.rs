@@ -227,8 +227,13 @@ impl Context {
         lock(&self.held).push(held);
     }
 
+    /// The peer of a link by its number, as [`link`](Self::link) and [`of`](Self::of).
+    pub(crate) fn peer(&self, connection: u32) -> Result<Peer, RpcError> {
+        Ok(self.of(&self.link(connection)?))
+    }
+
     /// The peer of a link, whose operations end when the request is cancelled.
-    pub(crate) fn peer(&self, link: &Held) -> Peer {
+    pub(crate) fn of(&self, link: &Held) -> Peer {
         link.peer().clone()
     }
 

@@ -25,7 +25,7 @@ type Stop = Option<oneshot::Sender<oneshot::Sender<Result<(), Error>>>>;
 
 pub(super) async fn discover(context: &Context, params: DiscoverParams) -> Result<Discovered, RpcError> {
     let link = context.link(params.connection)?;
-    let peer = context.peer(&link);
+    let peer = context.of(&link);
     let services = match params.services {
         None => context.unless_cancelled(peer.discover()).await?.map_err(failed)?,
         Some(wanted) => {
@@ -44,13 +44,13 @@ fn discovered(peer: &baretooth::Peer, services: &baretooth::Services) -> Discove
 }
 
 pub(super) async fn read(context: &Context, params: AttributeParams) -> Result<ReadValue, RpcError> {
-    let peer = context.peer(&context.link(params.connection)?);
+    let peer = context.peer(params.connection)?;
     let value = context.unless_cancelled(peer.read(params.handle)).await?;
     Ok(ReadValue { value: Hex(value.map_err(|error| about(params.handle, error))?) })
 }
 
 pub(super) async fn write(context: &Context, params: WriteParams) -> Result<Nothing, RpcError> {
-    let peer = context.peer(&context.link(params.connection)?);
+    let peer = context.peer(params.connection)?;
     let WriteParams { handle, value: Hex(value), .. } = params;
     let written = if params.response.unwrap_or(true) {
         context.unless_cancelled(peer.write(handle, value)).await?
@@ -66,11 +66,11 @@ pub(super) async fn subscribe(context: &Context, params: SubscribeParams) -> Res
     let link = context.link(connection)?;
     let beginning = Beginning::take(&link, handle)?;
     let characteristic = characteristic(context, &link, handle).await?;
-    let mut options = SubscribeOptions::new();
+    let mut options = SubscribeOptions::new().confirm_on_next(true);
     if let Some(indicate) = indicate {
         options = options.indicate(indicate);
     }
-    let peer = context.peer(&link);
+    let peer = context.of(&link);
     let subscribing = peer.subscribe_with(&characteristic, options);
     let values = context.unless_cancelled(subscribing).await?.map_err(|error| about(handle, error))?;
     let indication = values.is_indication();
@@ -85,7 +85,7 @@ async fn characteristic(context: &Context, link: &Held, handle: u16) -> Result<C
     if let Some(characteristic) = link.characteristic(handle) {
         return Ok(characteristic);
     }
-    let peer = context.peer(link);
+    let peer = context.of(link);
     let services = context.unless_cancelled(peer.discover()).await?.map_err(failed)?;
     link.learn(&services, true);
     link.characteristic(handle).ok_or_else(|| {

@@ -49,13 +49,13 @@ pub(super) async fn pair(context: &Context, params: PairParams) -> Result<Securi
     let pairing = pairing.or(&lock(&context.session.state.security.configured));
     let options = pairing.options().map_err(RpcError::invalid_params)?;
     let link = context.link(connection)?;
-    let running = context.peer(&link).pair_with(options);
+    let running = context.of(&link).pair_with(options);
     let followed = follow(&context.session, &link, running, pairing.ask.unwrap_or(false));
     context.unless_cancelled(followed).await?.map_err(failed)
 }
 
 pub(super) async fn encrypt(context: &Context, params: ConnectionParams) -> Result<Security, RpcError> {
-    let peer = context.peer(&context.link(params.connection)?);
+    let peer = context.peer(params.connection)?;
     let security = context.unless_cancelled(peer.encrypt()).await?;
     security.map(Security::from).map_err(failed)
 }

@@ -62,7 +62,7 @@ pub(super) async fn value(context: &Context, params: ServerValueParams) -> Resul
 
 pub(super) async fn notify(context: &Context, params: ServerNotifyParams) -> Result<Nothing, RpcError> {
     let ServerNotifyParams { connection, handle, value, indication } = params;
-    let peer = context.peer(&context.link(connection)?);
+    let peer = context.peer(connection)?;
     let server = server(context)?;
     if !server.subscribers(handle).iter().any(|subscriber| subscriber.connection() == peer.connection()) {
         let cause = format!("connection {connection} has not subscribed to 0x{handle:04X}");
