@@ -3,24 +3,34 @@
 use super::failed;
 use super::questions::Questions;
 use crate::connections::Held;
-use crate::message::Identity;
 use crate::message::Nothing;
 use crate::message::error::RpcError;
 use crate::message::link::ConnectionParams;
 use crate::message::security::{
     Bonded, Bonds, ConfigureParams, DeleteBondsParams, PairParams, PairingDone, PairingFailed, PairingMethod,
-    PairingParams, PairingReplyParams, PairingRequest, Security, SecurityChange,
+    PairingParams, PairingReplyParams, PairingRequest, Security, SecurityChange, SecurityRequested,
 };
+use crate::message::{AddressType, Identity};
 use crate::session::{Context, Session, lock};
 use baretooth::smp::PairingOptions;
-use baretooth::{Confirmation, Error, Pairing, PasskeyAnswer, Prompt};
+use baretooth::{
+    AddressKind, Agent, Confirmation, Error, OnSecurityRequest, Pairing, PasskeyAnswer, Prompt,
+    SecurityOptions, SecurityRequests,
+};
 use std::sync::{Arc, Mutex};
 
 /// How to pair, and what pairings ask.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    configured: Mutex<PairingParams>,
+    configured: Mutex<Configured>,
     questions: Questions<Question>,
+}
+
+/// What `configure` has said so far.
+#[derive(Clone, Debug, Default)]
+struct Configured {
+    pairing: PairingParams,
+    identity: Option<AddressType>,
 }
 
 /// What waits for `pairing.reply`. Dropped it is a no.
@@ -33,20 +43,28 @@ enum Question {
 pub(super) async fn configure(context: &Context, params: ConfigureParams) -> Result<Nothing, RpcError> {
     let ConfigureParams { name, identity, mtu, pairing } = params;
     let state = &context.session.state.security;
-    let pairing = pairing.or(&lock(&state.configured));
-    let options = pairing.options().map_err(RpcError::invalid_params)?;
-    if let Some(name) = name {
-        context.adapter().set_name(&name).await.map_err(failed)?;
+    pairing.options().map_err(RpcError::invalid_params)?;
+    if let Some(mtu) = mtu.filter(|mtu| !(23..=517).contains(mtu)) {
+        return Err(RpcError::invalid_params(format!("an mtu of {mtu} is not between 23 and 517")));
     }
-    let _ = (identity, mtu);
-    *lock(&state.configured) = pairing;
-    answer_pairings(&context.session, options);
+    let adapter = context.adapter();
+    if let Some(name) = name {
+        adapter.set_name(&name).await.map_err(failed)?;
+    }
+    if let Some(mtu) = mtu {
+        adapter.set_mtu(mtu);
+    }
+    let mut configured = lock(&state.configured);
+    configured.pairing = pairing.or(&configured.pairing);
+    configured.identity = identity.or(configured.identity);
+    // In the lock, so that the newest is what holds.
+    adapter.set_security(configured.options()?);
     Ok(Nothing {})
 }
 
 pub(super) async fn pair(context: &Context, params: PairParams) -> Result<Security, RpcError> {
     let PairParams { connection, pairing } = params;
-    let pairing = pairing.or(&lock(&context.session.state.security.configured));
+    let pairing = pairing.or(&lock(&context.session.state.security.configured).pairing);
     let options = pairing.options().map_err(RpcError::invalid_params)?;
     let link = context.link(connection)?;
     let running = context.of(&link).pair_with(options);
@@ -103,9 +121,29 @@ pub(super) async fn delete(context: &Context, params: DeleteBondsParams) -> Resu
     Ok(Nothing {})
 }
 
-/// Answers pairings that nobody asked for.
+/// Answers pairings that nobody asked for, and tells what peripherals ask for.
 pub(super) fn begin(session: &Arc<Session>) {
-    answer_pairings(session, PairingOptions::new());
+    let adapter = session.adapter();
+    let agent = adapter.agent(PairingOptions::new());
+    adapter.set_security(policy());
+    session.accompany(answer_pairings(session.clone(), agent));
+    session.accompany(tell_requests(session.clone(), adapter.security_requests()));
+}
+
+/// Nothing is done about security but what the client asks for: it is told what peers want, and what they refuse.
+fn policy() -> SecurityOptions {
+    SecurityOptions::new().raise(false).on_request(OnSecurityRequest::Tell)
+}
+
+impl Configured {
+    fn options(&self) -> Result<SecurityOptions, RpcError> {
+        let options = policy().pairing(self.pairing.options().map_err(RpcError::invalid_params)?);
+        Ok(match self.identity {
+            None => options,
+            Some(AddressType::Public) => options.identity(AddressKind::Public),
+            Some(AddressType::Random) => options.identity(AddressKind::Random),
+        })
+    }
 }
 
 /// Tells what a link has of security: at first, if that is anything, and whenever it changes.
@@ -123,22 +161,31 @@ pub(super) fn watch(session: &Arc<Session>, held: &Held) {
     });
 }
 
-/// Takes over the pairings that peers begin, in this way from now on. Those that go on stay as they are.
-fn answer_pairings(session: &Arc<Session>, options: PairingOptions) {
-    let task = session.clone();
-    // Another agent ends this one.
-    let mut agent = session.adapter().agent(options);
-    session.accompany(async move {
-        while let Some(pairing) = agent.next().await {
-            let ask = lock(&task.state.security.configured).ask.unwrap_or(false);
-            let session = task.clone();
-            task.spawn(async move {
-                let Some(link) = session.connections.held_of(pairing.peer()).await else { return };
-                // Its result is told.
-                let _ = follow(&session, &link, pairing, ask).await;
-            });
-        }
-    });
+/// Answers what peers begin, each pairing by itself.
+async fn answer_pairings(session: Arc<Session>, mut agent: Agent) {
+    while let Some(pairing) = agent.next().await {
+        let ask = lock(&session.state.security.configured).pairing.ask.unwrap_or(false);
+        let task = session.clone();
+        session.spawn(async move {
+            let Some(link) = task.connections.held_of(pairing.peer()).await else { return };
+            // Its result is told.
+            let _ = follow(&task, &link, pairing, ask).await;
+        });
+    }
+}
+
+/// Tells what peripherals ask for.
+async fn tell_requests(session: Arc<Session>, mut requests: SecurityRequests) {
+    while let Some(asked) = requests.next().await {
+        let Some(link) = session.connections.held_of(&asked.peer).await else { continue };
+        let requested = SecurityRequested {
+            connection: link.number(),
+            bond: asked.bonding,
+            mitm: asked.mitm,
+            secure_connections: asked.secure_connections,
+        };
+        session.tell(&requested).await;
+    }
 }
 
 /// Brings what a pairing shows and asks to the client, and tells how it went.

@@ -85,6 +85,11 @@ async fn numbers_are_compared_and_typed_and_both_sides_begin() {
                 true => central.send("pair", json!({ "connection": ours })).await,
                 false => peripheral.send("pair", json!({ "connection": theirs })).await,
             };
+            if !central_begins {
+                // It asks, and it is for the central to begin.
+                assert_eq!(central.told("security.request").await["mitm"], true);
+                central.send("pair", json!({ "connection": ours })).await;
+            }
             let shown = peripheral.told("pairing.request").await;
             assert_eq!((&shown["method"], &shown["request"]), (&json!("passkey_display"), &Value::Null));
             let asked = central.told("pairing.request").await;
@@ -160,4 +165,59 @@ async fn a_bond_encrypts_the_next_link_until_it_is_deleted() {
     peripheral.call("bonds.delete", json!({ "all": true })).await;
     assert_eq!(peripheral.call("bonds.list", json!({})).await, json!({ "bonds": [] }));
     peripheral.call("bonds.delete", json!({ "all": true })).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_about_a_security_request_or_a_refusal_until_the_client_says_so() {
+    let (mut central, mut peripheral, ours, theirs) = two().await;
+    let secret = "00002a3d-0000-1000-8000-00805f9b34fb";
+    let served = peripheral
+        .call(
+            "server.set",
+            json!({ "services": [{ "uuid": "00001815-0000-1000-8000-00805f9b34fb", "characteristics": [
+                { "uuid": secret, "properties": ["read"], "permissions": { "read": "encrypted" }, "value": "05" },
+            ] }] }),
+        )
+        .await;
+    let read =
+        json!({ "connection": ours, "handle": served["services"][0]["characteristics"][0]["value_handle"] });
+    let refused = central.refused("gatt.read", read.clone()).await;
+    assert_eq!((&refused["kind"], &refused["code"]), (&json!("att"), &json!(5)));
+    let id = peripheral.send("pair", json!({ "connection": theirs, "bond": true, "mitm": false })).await;
+    let asked = central.told("security.request").await;
+    let expected = json!({ "connection": ours, "bond": true, "mitm": false, "secure_connections": true });
+    assert_eq!(asked, expected);
+    central.settle().await;
+    let methods = central.methods();
+    assert!(!methods.contains(&"pairing.done") && !methods.contains(&"security"), "{methods:?}");
+    central.call("pair", json!({ "connection": ours })).await;
+    assert_eq!(peripheral.answer(id).await.expect("paired")["level"], 2);
+    assert_eq!(central.call("gatt.read", read).await["value"], "05");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_configured_holds_for_what_starts_later() {
+    let [central, peripheral] = adapters().await;
+    let (mut central, mut peripheral) = (Client::new(central).await, Client::new(peripheral).await);
+    let (first, _) = link(&mut central, &mut peripheral).await;
+    assert_eq!(central.lines.iter().find_map(|line| line["params"]["mtu"].as_u64()), Some(517));
+    configure(&mut central, json!({ "mtu": 64, "name": "judge", "identity": "public", "bond": false })).await;
+    for wrong in [json!({ "mtu": 22 }), json!({ "min_key_size": 6 }), json!({ "colour": 1 })] {
+        assert_eq!(central.try_call("configure", wrong).await.expect_err("impossible")["code"], -32602);
+    }
+    assert_eq!(central.call("pair", json!({ "connection": first })).await["bonded"], false);
+    central.call("disconnect", json!({ "connection": first })).await;
+    peripheral.told("disconnected").await;
+    let (second, theirs) = link(&mut central, &mut peripheral).await;
+    let of_second = |line: &&Value| line["method"] == "connected" && line["params"]["connection"] == second;
+    let connected = central.lines.iter().find(of_second).expect("it is told");
+    assert_eq!(connected["params"]["mtu"], 64);
+    let read = json!({ "connection": theirs, "handle": 3 });
+    let name = peripheral.call("gatt.read", read).await;
+    assert_eq!(name["value"], "6a75646765", "our name");
+    configure(&mut central, json!({ "bond": true })).await;
+    central.call("pair", json!({ "connection": second })).await;
+    let bonds = peripheral.call("bonds.list", json!({})).await;
+    let (address, kind) = (&bonds["bonds"][0]["address"], &bonds["bonds"][0]["address_type"]);
+    assert_eq!((address, kind), (&json!("00:00:5A:00:00:01"), &json!("public")));
 }
