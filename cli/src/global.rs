@@ -299,6 +299,24 @@ async fn interrupted() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
+/// Fails when the user, or the end of the terminal, ends the program for good (SIGTERM, SIGHUP): what ends a program in
+/// which interrupts are for something else.
+#[cfg(unix)]
+pub async fn terminated<T>() -> Result<T, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        _ = terminate.recv() => Err(Failure::Interrupted),
+        _ = hang_up.recv() => Err(Failure::Interrupted),
+    }
+}
+
+#[cfg(not(unix))]
+pub async fn terminated<T>() -> Result<T, Failure> {
+    pending().await
+}
+
 fn recovery(text: &str) -> Result<Recovery, &'static str> {
     match text {
         "off" => Ok(Recovery::Off),

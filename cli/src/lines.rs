@@ -44,7 +44,6 @@ impl Lines {
 pub enum Typed {
     Line(String),
     /// The user gave up the line.
-    #[expect(dead_code, reason = "a terminal will")]
     Interrupted,
     End,
     Failed(io::Error),

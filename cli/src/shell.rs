@@ -1,25 +1,30 @@
 //! `shell`: the same verbs on one adapter that stays open, a line each; typed at a terminal, or from a script.
 
+mod complete;
 mod known;
 mod line;
 mod links;
 mod subscriptions;
+mod terminal;
 mod voice;
 mod wait;
 
 use crate::failure::Failure;
-use crate::global::{Global, or_interrupted};
+use crate::global::{Global, or_interrupted, terminated};
 use crate::held::Held;
 use crate::lines::{Asked, Typed};
 use baretooth::{Adapter, ErrorKind};
 pub use known::Known;
 use line::{Line, ShellVerb, words};
 use std::future::pending;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 use subscriptions::Subscriptions;
 pub use voice::{Told, Voice};
+
+/// What stands before a line that a person types.
+const PROMPT: &str = "baretooth> ";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = NOTES)]
@@ -43,8 +48,33 @@ pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
         let cause = "the time of a capture waits for nobody who types";
         return Err(Failure::Usage(format!("a shell on a capture refused: {cause}")));
     }
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        // An interrupt is for the verb in progress.
+        let work = async |adapter: &Adapter| typed(global, adapter).await;
+        return global.session_until(terminated(), Adapter::builder(), work).await;
+    }
     let work = async |adapter: &Adapter| script(global, &args, adapter).await;
     global.session_until(or_interrupted(pending()), Adapter::builder(), work).await
+}
+
+/// Runs the lines that a person types, to the last one.
+async fn typed(global: &Global, adapter: &Adapter) -> Result<(), Failure> {
+    let known = Arc::default();
+    let (_terminal, input, lines) = terminal::open(Arc::clone(&known))?;
+    let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let voice = Voice::Screen { json: global.json, colours, lines };
+    let mut shell = Shell::new(global, Held::new(adapter.clone(), input, voice, known));
+    while let Some(line) = shell.next(PROMPT).await? {
+        let outcome = or_interrupted(async { Ok(shell.line(&line).await) }).await.unwrap_or_else(|failure| {
+            // The prompt is to stand at the beginning of a line, not behind ^C.
+            eprintln!();
+            Outcome::Failed { verb: "shell", failure }
+        });
+        if outcome.status(global.json)?.is_none() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Runs the lines of standard input, and says how the first that failed did.

@@ -58,7 +58,7 @@ fn lines_share_one_link_that_stays_up_until_it_is_disconnected() {
     );
     let (connections, output) = links(&script, "one-link");
     let read = "Battery Level (0x0012): 87\n";
-    let link = "C0:BA:E7:70:00:01/random  MTU 517\ndisconnected from C0:BA:E7:70:00:01/random\n";
+    let link = "C0:BA:E7:70:00:01/random  MTU 517\nC0:BA:E7:70:00:01/random disconnected: Connection Terminated By Local Host\n";
     assert_eq!(text(&output.stdout), format!("{read}{read}{link}{read}"));
     assert_eq!(connections, 2, "one before `disconnect` and one behind it");
     assert!(output.status.success());

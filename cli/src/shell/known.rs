@@ -29,13 +29,11 @@ impl Known {
         }
     }
 
-    #[expect(dead_code, reason = "a terminal will")]
     /// As they are typed.
     pub fn addresses(&self) -> impl Iterator<Item = String> {
         self.addresses.iter().map(Address::to_string)
     }
 
-    #[expect(dead_code, reason = "a terminal will")]
     /// The characteristics of the peers that `address` may name, or of all when it names none: what to type, and what to
     /// show for it. Names and UUIDs first, then handles.
     pub fn characteristics(&self, address: &str) -> Vec<(String, String)> {

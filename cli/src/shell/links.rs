@@ -1,5 +1,6 @@
 //! `connect`, `disconnect` and `links`: links that stay up from line to line.
 
+use super::Told;
 use super::subscriptions::Subscriptions;
 use crate::failure::Failure;
 use crate::global::Global;
@@ -26,12 +27,11 @@ pub struct Disconnect {
 pub struct Links {}
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct Link<'a> {
     r#type: &'a str,
     #[serde(flatten)]
     peer: Who,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mtu: Option<u16>,
+    mtu: u16,
     /// Handles of the values.
     #[serde(skip_serializing_if = "Option::is_none")]
     subscriptions: Option<Vec<u16>>,
@@ -41,7 +41,7 @@ pub async fn connect(global: &Global, held: &Held, args: Connect) -> Result<(), 
     let peer = args.peer.connect(global, held.adapter()).await?;
     let (who, mtu) = (Who::of(peer.address()), peer.mtu());
     let text = format!("connected to {who}, an MTU of {mtu}");
-    tell(global, "connected", who, Some(mtu), None, &text)
+    tell(global, "connected", who, mtu, None, &text)
 }
 
 pub async fn disconnect(global: &Global, held: &Held, args: Disconnect) -> Result<(), Failure> {
@@ -49,9 +49,13 @@ pub async fn disconnect(global: &Global, held: &Held, args: Disconnect) -> Resul
     // What is asked for is told as a result, once.
     held.let_go(&peer);
     peer.disconnect().await?;
-    let who = Who::of(peer.address());
-    let text = format!("disconnected from {who}");
-    tell(global, "disconnected", who, None, None, &text)
+    let told = Told::disconnected(Who::of(peer.address()), peer.disconnected().await);
+    let mut output = global.output();
+    match output.is_json() {
+        true => output.object(&told)?,
+        false => output.line(told)?,
+    }
+    Ok(output.flush()?)
 }
 
 pub fn list(global: &Global, held: &Held, subscriptions: &Subscriptions) -> Result<(), Failure> {
@@ -64,7 +68,7 @@ pub fn list(global: &Global, held: &Held, subscriptions: &Subscriptions) -> Resu
             text += &format!("  subscribed to {}", names.join(", "));
         }
         let handles = subscribed.iter().map(|found| found.handle).collect();
-        tell(global, "link", who, Some(mtu), Some(handles), &text)?;
+        tell(global, "link", who, mtu, Some(handles), &text)?;
     }
     Ok(())
 }
@@ -83,13 +87,13 @@ fn tell(
     global: &Global,
     r#type: &str,
     peer: Who,
-    mtu: Option<u16>,
+    mtu: u16,
     subscriptions: Option<Vec<u16>>,
     text: &str,
 ) -> Result<(), Failure> {
     let mut output = global.output();
     match output.is_json() {
-        true => output.object(&Told { r#type, peer, mtu, subscriptions })?,
+        true => output.object(&Link { r#type, peer, mtu, subscriptions })?,
         false => output.line(text)?,
     }
     Ok(output.flush()?)

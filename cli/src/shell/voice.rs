@@ -13,7 +13,6 @@ use tokio::sync::mpsc::Sender;
 pub enum Voice {
     /// With the results.
     Results { json: bool, on_standard_error: bool },
-    #[expect(dead_code, reason = "a terminal will")]
     /// To a person who is typing, between the prompts. Whoever tells waits for room.
     Screen { json: bool, colours: bool, lines: Sender<String> },
 }
