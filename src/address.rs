@@ -10,6 +10,11 @@ pub struct BdAddr(pub [u8; 6]);
 impl BdAddr {
     /// All zero: no address.
     pub const ANY: Self = Self([0; 6]);
+
+    /// As a random address: whether it is a static one, by its two upper bits ([Vol 6] Part B, 1.3.2.1).
+    pub(crate) const fn is_static(self) -> bool {
+        self.0[5] & 0xC0 == 0xC0
+    }
 }
 
 impl fmt::Display for BdAddr {

@@ -22,7 +22,7 @@ use crate::Instant;
 use crate::capture::Direction;
 use crate::gatt::procedure::Unsubscribe;
 use crate::hci::{ControllerInfo, ErrorCode};
-use crate::host::{ConnectionId, Host, OpError, Output, Request, Rung, SecurityOptions, ServerRequest};
+use crate::host::{ConnectionId, Host, OpError, OpId, Output, Request, Rung, SecurityOptions, ServerRequest};
 use crate::transports::{HciPacket, SendQueue, Transport, TransportError, TransportRx, TransportTx};
 use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
@@ -85,6 +85,7 @@ pub(crate) async fn run<S: Source>(
         links,
         advertising,
         started: Some(started),
+        loading: None,
         recoveries,
         security_requests,
         fault: None,
@@ -131,6 +132,8 @@ struct Task {
     links: watch::Sender<Vec<Arc<LinkState>>>,
     advertising: Arc<AtomicUsize>,
     started: Option<Started>,
+    /// The host is being told who it was.
+    loading: Option<OpId>,
     recoveries: broadcast::Sender<RecoveryEvent>,
     security_requests: broadcast::Sender<SecurityAsked>,
     /// Who answers clients of the GATT server.

@@ -4,7 +4,7 @@
 
 use super::guard::Guard;
 use super::security::{LinkSecurity, SecurityEvent};
-use super::{Host, OpError};
+use super::{Host, OpError, OpId};
 use crate::gatt::server::Remembered;
 use crate::hci::{ConnectionHandle, ErrorCode, Role};
 use crate::smp::{Bond, BondedClient, Identity, Paired};
@@ -67,7 +67,10 @@ impl Host {
         Identity { random_address: self.random_address, irk: self.irk.clone() }
     }
 
-    pub(super) fn load(&mut self, identity: Identity, bonds: Vec<Bond>) {
+    pub(super) fn load(&mut self, op: OpId, identity: Identity, bonds: Vec<Bond>) -> Result<(), OpError> {
+        if !identity.random_address.is_static() {
+            return Err(OpError::Invalid("the random address that was kept is no static one"));
+        }
         self.bonds = Bonds(bonds.into_iter().map(|bond| (bond.peer, bond)).collect());
         (self.random_address, self.irk) = (identity.random_address, identity.irk);
         self.privacy.set_identity(self.random_address, &self.irk);
@@ -78,6 +81,8 @@ impl Host {
         for handle in self.links.keys().copied().collect::<Vec<_>>() {
             self.recognise(handle);
         }
+        self.begin_loading(op);
+        Ok(())
     }
 
     pub(super) fn import(&mut self, bond: Box<Bond>) {

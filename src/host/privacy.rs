@@ -11,7 +11,7 @@
 //! is on the air keeps the address that it has.
 
 use super::link::Ends;
-use super::{Host, HostConfig, OpError, OpId, Owner, State};
+use super::{Host, HostConfig, OpError, OpId, Output, Owner, State};
 use crate::gap::advertise::AdvertiseFailure;
 use crate::gap::connect::{Attempt, Dial};
 use crate::gap::filter::Filter;
@@ -35,6 +35,8 @@ pub(super) struct Privacy {
     register: BdAddr,
     /// What it is about to be.
     setting: Option<BdAddr>,
+    /// The request to be who we were, until the controller has our address.
+    loading: Option<OpId>,
     /// Peers whose keys are known without a bond.
     strangers: Vec<Known>,
     resolver: Resolver,
@@ -66,6 +68,7 @@ impl Privacy {
             rng,
             register: random_static,
             setting: None,
+            loading: None,
             strangers: strangers.collect(),
             resolver: Resolver::new(),
             list: ResolvingList::default(),
@@ -165,6 +168,30 @@ impl Host {
         self.privacy.set_bonds(known);
     }
 
+    /// We are who we were as soon as the controller has our address.
+    pub(super) fn begin_loading(&mut self, op: OpId) {
+        self.fail_loading(&OpError::Cancelled);
+        self.privacy.loading = Some(op);
+        self.end_loading();
+    }
+
+    /// Tells that it has, unless it does not: what shows a private address or the public one asks for no other.
+    pub(super) fn end_loading(&mut self) {
+        let Privacy { usual, register, .. } = self.privacy;
+        if usual == OwnAddress::RandomStatic && register != self.random_address {
+            return;
+        }
+        if let Some(op) = self.privacy.loading.take() {
+            self.done(op, Ok(Output::Done));
+        }
+    }
+
+    pub(super) fn fail_loading(&mut self, error: &OpError) {
+        if let Some(op) = self.privacy.loading.take() {
+            self.done(op, Err(error.clone()));
+        }
+    }
+
     /// Brings the controller's random address and its resolving list to what they have to be, making quiet for it. To be
     /// called before anything else begins; `false` when no connection may begin yet.
     pub(super) fn pump_privacy(&mut self, now: Instant) -> bool {
@@ -181,7 +208,9 @@ impl Host {
         let scanning = scanning.and_then(|sort| on_air.random(Some(sort)));
 
         let support = self.list_support();
-        let wanted = connecting.or(advertising).or(scanning).filter(|wanted| *wanted != register);
+        let loading = self.privacy.loading.and(on_air.random(None));
+        let wanted = connecting.or(advertising).or(scanning).or(loading);
+        let wanted = wanted.filter(|wanted| *wanted != register);
         let relist = self.privacy.list.needs_quiet(support);
         let readdress = wanted.is_some() || self.privacy.setting.is_some();
         let quieten = (relist || readdress) && !initiating;
@@ -243,7 +272,10 @@ impl Host {
         }
         let Some(address) = self.privacy.setting.take() else { return };
         match answer.and_then(|octets| octets.first()).map(|&status| ErrorCode(status)) {
-            Some(ErrorCode::Success) => self.privacy.register = address,
+            Some(ErrorCode::Success) => {
+                self.privacy.register = address;
+                self.end_loading();
+            }
             status => self.refuse_address(opcode, status),
         }
     }
@@ -256,6 +288,7 @@ impl Host {
             Some(status) => OpError::Controller { command: opcode, status },
             None => self.silent(opcode),
         };
+        self.fail_loading(&error);
         while let Some(attempt) = self.connector.take_next() {
             self.done(attempt.key, Err(error.clone()));
         }

@@ -39,6 +39,7 @@ impl Host {
                 tracing::debug!(?info, "controller ready");
                 self.acl.configure(info.acl_length, info.acl_count);
                 self.privacy.on_ready(info.random_address.bd_addr);
+                self.end_loading();
                 // Another may have come while the controller was told this one.
                 let info = ControllerInfo { random_address: Address::random(self.random_address), ..info };
                 self.info = Some(info.clone());
@@ -218,6 +219,7 @@ impl Host {
         }
         self.fail_advertisements(&error);
         self.fail_attempts(&error);
+        self.fail_loading(&error);
         self.state = State::Failed(error.clone());
         self.events.push_back(Event::Failed(error));
     }

@@ -191,7 +191,8 @@ pub enum SecurityRequest {
         /// What the user said.
         answer: Answer,
     },
-    /// Be who we were, and know whom we knew. For before there are links, scans and advertisements.
+    /// Be who we were, and know whom we knew. For before there are links, scans and advertisements. Where the random static
+    /// address is what we show, it is done when the controller has it; [`OpError::Controller`] when it does not take it.
     Load {
         /// Our static random address and Identity Resolving Key.
         identity: Identity,
@@ -319,9 +320,7 @@ impl Host {
                     return Err(OpError::NotAsked);
                 }
             }
-            SecurityRequest::Load { identity, bonds } => {
-                self.load(identity, bonds);
-            }
+            SecurityRequest::Load { identity, bonds } => return self.load(op, identity, bonds),
             SecurityRequest::Import(bond) => self.import(bond),
             SecurityRequest::Unpair { peer } => self.unpair(now, peer)?,
             SecurityRequest::CreateOob => {

@@ -13,6 +13,7 @@ mod controllers;
 mod endings;
 mod gatt;
 mod joining;
+mod loading;
 mod many;
 mod misbehaviour;
 mod privacy;

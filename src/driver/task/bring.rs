@@ -56,10 +56,7 @@ impl Task {
                 }
                 Event::Ready(controller) => {
                     if self.started.is_some() {
-                        let controller = self.load_bonds(*controller).await?;
-                        if let Some(started) = self.started.take() {
-                            let _ = started.send(Ok(controller));
-                        }
+                        self.load_bonds(*controller).await?;
                     }
                     if self.fault.take().is_some() {
                         let _ = self.recoveries.send(RecoveryEvent::Recovered);
@@ -117,12 +114,13 @@ impl Task {
             Some((_, Waiter::Advertise(reader))) => {
                 reader.end(result.map_err(|error| self.failure(error)));
             }
+            None if self.loading.take_if(|loading| *loading == op).is_some() => self.on_loaded(result),
             None => {}
         }
     }
 
     /// What the host says of a transport that could not be opened, it has from here.
-    fn failure(&self, error: OpError) -> Failure {
+    pub(super) fn failure(&self, error: OpError) -> Failure {
         match (&error, &self.not_opened) {
             (OpError::ControllerFailed { fault: Fault::NotOpened(_), .. }, Some(why)) => {
                 Failure::Transport(why.clone())

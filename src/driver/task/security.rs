@@ -104,17 +104,37 @@ impl Task {
         }
     }
 
-    /// Lets the host know whom the store knows, and be who it was. What is known of the controller with it.
-    pub(super) async fn load_bonds(&mut self, controller: ControllerInfo) -> Result<ControllerInfo, Failure> {
-        let Some(keeper) = &mut self.keeper else { return Ok(controller) };
-        let adapter = controller.public_address.unwrap_or(Address::public(BdAddr([0; 6])));
-        match keeper.load(adapter).await.map_err(Failure::Store)? {
-            Some(Stored { identity, bonds }) => {
-                self.ask(SecurityRequest::Load { identity, bonds });
+    /// Lets the host know whom the store knows, and be who it was. The adapter is there when that is done.
+    pub(super) async fn load_bonds(&mut self, controller: ControllerInfo) -> Result<(), Failure> {
+        if let Some(keeper) = &mut self.keeper {
+            let adapter = controller.public_address.unwrap_or(Address::public(BdAddr([0; 6])));
+            match keeper.load(adapter).await.map_err(Failure::Store)? {
+                Some(Stored { identity, bonds }) => {
+                    self.loading = Some(self.ask(SecurityRequest::Load { identity, bonds }));
+                    return Ok(());
+                }
+                None => keeper.set_identity(self.host.identity()),
             }
-            None => keeper.set_identity(self.host.identity()),
         }
-        Ok(self.host.controller().cloned().unwrap_or(controller))
+        self.tell_started(Ok(controller));
+        Ok(())
+    }
+
+    /// The host is who it was, or the controller has something against it.
+    pub(super) fn on_loaded(&mut self, result: Result<Output, OpError>) {
+        let loaded = match (result, self.host.controller().cloned()) {
+            (Ok(_), Some(controller)) => Ok(controller),
+            (Ok(_), None) => Err(Failure::Op(OpError::NotReady)),
+            (Err(error), _) => Err(self.failure(error)),
+        };
+        self.tell_started(loaded);
+    }
+
+    /// Whoever opens the adapter lets everything go when it is not to be used.
+    fn tell_started(&mut self, started: Result<ControllerInfo, Failure>) {
+        if let Some(reply) = self.started.take() {
+            let _ = reply.send(started);
+        }
     }
 
     /// Brings a result to whoever waits for it as soon as the store has what it tells.

@@ -73,6 +73,20 @@ async fn a_bond_that_is_forgotten_is_forgotten_by_the_store_and_the_peer_is_not_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_kept_address_that_cannot_be_ours_fails_the_opening() {
+    let mut store = MemoryStore::new();
+    let identity = Identity { random_address: BdAddr([1, 2, 3, 4, 5, 0x46]), irk: Key::new([1; 16]) };
+    store.save_identity(Address::public(BdAddr([1, 0, 0, 0x5A, 0, 0])), &identity).expect("memory");
+    let mut radio = Radio::new(RadioOptions::default());
+    radio.add_controller(ControllerOptions::default().address(BdAddr([1, 0, 0, 0x5A, 0, 0])));
+    let (_, mut transports) = baretooth::sim::spawn(radio);
+    let transport = transports.pop().expect("one");
+    let error = Adapter::builder().store(store).open_with(transport).await.map(drop).expect_err("not ours");
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert!(error.to_string().contains("no static one"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bond_from_elsewhere_is_taken_and_kept() {
     let first = two().await;
     just_works(&first).await.began.expect("paired");
