@@ -46,13 +46,18 @@ impl Bonds {
     }
 }
 
-impl Guard {
-    /// Who the peer is, if there is a bond with it, and whether that bond can encrypt a link in which we have this role.
-    fn know(&mut self, role: Role, bond: &Bond) {
-        let key = if role == Role::Central { &bond.keys.peer_ltk } else { &bond.keys.local_ltk };
-        self.bond = Some(bond.peer);
-        self.set_security(LinkSecurity { bonded: key.is_some(), ..self.security() });
-    }
+/// What a pairing has left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    pub(super) peer: Address,
+    /// The bond can encrypt the link.
+    pub(super) encrypts: bool,
+}
+
+/// Whether a bond can encrypt a link in which we have this role.
+fn encrypts(bond: &Bond, role: Role) -> bool {
+    let key = if role == Role::Central { &bond.keys.peer_ltk } else { &bond.keys.local_ltk };
+    key.is_some()
 }
 
 /// What users ask.
@@ -119,19 +124,16 @@ impl Host {
         }
         let identity = link.identity().or_else(|| self.privacy.identity_of(link.peer));
         if let Some(bond) = self.bonds.get(identity.unwrap_or(link.peer)) {
-            link.guard.know(link.role, bond);
+            link.guard.bond = Some(bond.peer);
+            link.guard
+                .set_security(LinkSecurity { bonded: encrypts(bond, link.role), ..link.guard.security() });
             link.serving.client.security = link.guard.for_server(false);
             link.verify_signatures(bond);
         }
     }
 
-    /// Keeps what a pairing has left, unless that would take the place of something better, or of somebody else. Who
-    /// the peer is.
-    pub(super) fn keep(
-        &mut self,
-        handle: ConnectionHandle,
-        paired: &Paired,
-    ) -> Result<Option<Address>, OpError> {
+    /// Keeps what a pairing has left, unless that would take the place of something better, or of somebody else.
+    pub(super) fn keep(&mut self, handle: ConnectionHandle, paired: &Paired) -> Result<Kept, OpError> {
         let Some(link) = self.links.get_mut(&handle) else { return Err(OpError::NotConnected) };
         let mut bond = Bond::new(link.peer, paired, Some(self.irk.clone()));
         if let Some(before) = self.bonds.get(bond.peer) {
@@ -154,13 +156,13 @@ impl Host {
             self.events.push_back(SecurityEvent::Forget(before).into());
         }
         bond.client = remember(link.serving.client.remembered(&self.table));
-        link.guard.know(link.role, &bond);
+        link.guard.bond = Some(bond.peer);
         link.verify_signatures(&bond);
-        let peer = bond.peer;
-        self.bonds.0.insert(peer, bond.clone());
+        let kept = Kept { peer: bond.peer, encrypts: encrypts(&bond, link.role) };
+        self.bonds.0.insert(bond.peer, bond.clone());
         self.follow_bonds();
         self.events.push_back(SecurityEvent::Save(Box::new(bond)).into());
-        Ok(Some(peer))
+        Ok(kept)
     }
 
     /// The peer has proved who it is: its client has what it had, and learns what has changed since.

@@ -258,15 +258,15 @@ impl Host {
 impl Host {
     fn on_paired(&mut self, now: Instant, handle: ConnectionHandle, paired: Paired) {
         let Some(link) = self.links.get_mut(&handle) else { return };
-        let (connection, on_air, before) = (link.id, link.peer, link.guard.security());
+        let (connection, on_air, was_bonded) = (link.id, link.peer, link.guard.security().bonded);
         let op = self.end_prompts(handle).and_then(|pairing| pairing.op());
         self.attempts.on_paired(on_air);
         let kept = match paired.bonded {
-            true => self.keep(handle, &paired),
+            true => self.keep(handle, &paired).map(Some),
             false => Ok(None),
         };
-        let peer = match kept {
-            Ok(peer) => peer,
+        let kept = match kept {
+            Ok(kept) => kept,
             Err(error) => {
                 tracing::warn!(connection = connection.0, %error, "the pairing is not kept; ending the link");
                 if let Some(op) = op {
@@ -276,7 +276,7 @@ impl Host {
             }
         };
         let summary = PairingSummary {
-            peer: peer.or(paired.keys.identity).unwrap_or(on_air),
+            peer: kept.map(|kept| kept.peer).or(paired.keys.identity).unwrap_or(on_air),
             method: paired.method,
             secure_connections: paired.secure_connections,
             authenticated: paired.authenticated,
@@ -285,12 +285,7 @@ impl Host {
         };
         let PairingSummary { secure_connections, authenticated, key_size, .. } = summary;
         let worth = PairedInfo { method: None, secure_connections, authenticated, key_size };
-        let bonded = self.links.get_mut(&handle).is_some_and(|link| {
-            // That there is a bond now is a change to be told.
-            let LinkSecurity { bonded, .. } = link.guard.security();
-            link.guard.set_security(before);
-            bonded
-        });
+        let bonded = kept.map_or(was_bonded, |kept| kept.encrypts);
         self.on_secured(now, handle, LinkSecurity::of(&worth, bonded));
         self.events.push_back(SecurityEvent::Paired { connection, op, summary: summary.clone() }.into());
         let Some(link) = self.links.get_mut(&handle) else { return };
