@@ -12,7 +12,7 @@ use crate::message::session::{CancelParams, Closed, Info, Ready};
 use crate::methods::{self, State};
 use crate::out::Out;
 use crate::wire::{self, Call, Id, Refusal};
-use baretooth::{Adapter, Error, Peer};
+use baretooth::{Adapter, Cancel, Error, Peer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -210,9 +210,9 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The adapter, whose operations end when the request is cancelled.
+    /// The adapter, whose attempts to connect end when the request is cancelled.
     pub(crate) fn adapter(&self) -> Adapter {
-        self.session.adapter.clone()
+        self.session.adapter.until(&self.cancel)
     }
 
     /// A link by its number. It is not told to be down before this request is answered.
@@ -234,10 +234,11 @@ impl Context {
 
     /// The peer of a link, whose operations end when the request is cancelled.
     pub(crate) fn of(&self, link: &Held) -> Peer {
-        link.peer().clone()
+        link.peer().until(&self.cancel)
     }
 
-    /// Work that is given up when the request is cancelled.
+    /// Work that is given up when the request is cancelled, where that is all there is to do: what
+    /// [`adapter`](Self::adapter) and [`of`](Self::of) do ends by itself then, and well.
     pub(crate) async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, RpcError> {
         tokio::select! {
             biased;
@@ -376,25 +377,6 @@ async fn run(session: Arc<Session>, Call { id, method, params }: Call) {
     }
     for task in context.then.into_inner().unwrap_or_else(PoisonError::into_inner) {
         let _ = session.spawner.send(task);
-    }
-}
-
-/// The end of a request that the client does not want any more.
-#[derive(Clone, Debug)]
-pub(crate) struct Cancel(Arc<watch::Sender<bool>>);
-
-impl Cancel {
-    fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
-    }
-
-    fn cancel(&self) {
-        self.0.send_replace(true);
-    }
-
-    async fn cancelled(&self) {
-        // The sender is `self`.
-        let _ = self.0.subscribe().wait_for(|cancelled| *cancelled).await;
     }
 }
 

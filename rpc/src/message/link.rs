@@ -1,6 +1,7 @@
 //! Links: how they come, what they are and how they go.
 
 use super::{AddressText, AddressType, Identity, OwnAddressType, PhyName, Seconds};
+use baretooth::{LinkTiming, Phy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -132,4 +133,23 @@ notifications! {
     Mtu => "mtu";
     Parameters => "parameters";
     PhyChange => "phy";
+}
+
+impl Parameters {
+    /// Of this link.
+    pub(crate) fn of(connection: u32, timing: LinkTiming) -> Self {
+        Self {
+            connection,
+            interval: Seconds(timing.interval),
+            latency: timing.latency,
+            supervision_timeout: Seconds(timing.supervision_timeout),
+        }
+    }
+}
+
+impl PhyChange {
+    /// Of this link: what is sent on, and what is received on.
+    pub(crate) fn of(connection: u32, (tx, rx): (Phy, Phy)) -> Self {
+        Self { connection, tx: PhyName::of(tx), rx: PhyName::of(rx) }
+    }
 }

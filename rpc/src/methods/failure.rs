@@ -8,10 +8,20 @@ use baretooth::{Error, ErrorKind};
 /// What ran and failed, or was refused here before it did.
 pub(crate) fn failed(error: Error) -> RpcError {
     let message = error.to_string();
-    if let Error::Invalid { .. } | Error::Advertising { .. } = error {
+    if is_refused_here(&error) {
         return RpcError::invalid_params(message);
     }
     RpcError::failed(kind(&error), message).with_code(error.code()).with_handle(error.handle())
+}
+
+/// Whether it never ran.
+fn is_refused_here(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Invalid { .. }
+            | Error::Advertising { .. }
+            | Error::Gatt { source: GattError::ValueTooLong { .. } | GattError::HandleCount { .. }, .. }
+    )
 }
 
 fn kind(error: &Error) -> Kind {
@@ -30,6 +40,7 @@ fn kind(error: &Error) -> Kind {
             ErrorKind::Smp | ErrorKind::Security => Kind::Smp,
             ErrorKind::NotFound | ErrorKind::Ambiguous => Kind::NotFound,
             ErrorKind::Timeout => Kind::Timeout,
+            ErrorKind::Cancelled => Kind::Cancelled,
             _ => Kind::Internal,
         },
     }

@@ -26,26 +26,18 @@ type Stop = Option<oneshot::Sender<oneshot::Sender<Result<(), Error>>>>;
 pub(super) async fn discover(context: &Context, params: DiscoverParams) -> Result<Discovered, RpcError> {
     let link = context.link(params.connection)?;
     let peer = context.of(&link);
-    let services = match params.services {
-        None => context.unless_cancelled(peer.discover()).await?.map_err(failed)?,
-        Some(wanted) => {
-            let discovering = peer.discover_only(wanted.iter().map(|uuid| uuid.0));
-            let services = context.unless_cancelled(discovering).await?.map_err(failed)?;
-            link.learn(&services, false);
-            return Ok(discovered(&peer, &services));
-        }
+    let services = match &params.services {
+        None => peer.discover().await,
+        Some(wanted) => peer.discover_only(wanted.iter().map(|uuid| uuid.0)).await,
     };
-    link.learn(&services, true);
-    Ok(discovered(&peer, &services))
-}
-
-fn discovered(peer: &baretooth::Peer, services: &baretooth::Services) -> Discovered {
-    Discovered { mtu: peer.mtu(), services: services.iter().map(Into::into).collect() }
+    let services = services.map_err(failed)?;
+    link.learn(&services, params.services.is_none());
+    Ok(Discovered { mtu: peer.mtu(), services: services.iter().map(Into::into).collect() })
 }
 
 pub(super) async fn read(context: &Context, params: AttributeParams) -> Result<ReadValue, RpcError> {
     let peer = context.peer(params.connection)?;
-    let value = context.unless_cancelled(peer.read(params.handle)).await?;
+    let value = peer.read(params.handle).await;
     Ok(ReadValue { value: Hex(value.map_err(|error| about(params.handle, error))?) })
 }
 
@@ -53,9 +45,9 @@ pub(super) async fn write(context: &Context, params: WriteParams) -> Result<Noth
     let peer = context.peer(params.connection)?;
     let WriteParams { handle, value: Hex(value), .. } = params;
     let written = if params.response.unwrap_or(true) {
-        context.unless_cancelled(peer.write(handle, value)).await?
+        peer.write(handle, value).await
     } else {
-        context.unless_cancelled(peer.write_without_response(handle, value)).await?
+        peer.write_without_response(handle, value).await
     };
     written.map_err(|error| about(handle, error))?;
     Ok(Nothing {})
@@ -72,7 +64,7 @@ pub(super) async fn subscribe(context: &Context, params: SubscribeParams) -> Res
     }
     let peer = context.of(&link);
     let subscribing = peer.subscribe_with(&characteristic, options);
-    let values = context.unless_cancelled(subscribing).await?.map_err(|error| about(handle, error))?;
+    let values = subscribing.await.map_err(|error| about(handle, error))?;
     let indication = values.is_indication();
     let (stop, stopped) = oneshot::channel();
     beginning.begun(stop);
@@ -86,7 +78,7 @@ async fn characteristic(context: &Context, link: &Held, handle: u16) -> Result<C
         return Ok(characteristic);
     }
     let peer = context.of(link);
-    let services = context.unless_cancelled(peer.discover()).await?.map_err(failed)?;
+    let services = peer.discover().await.map_err(failed)?;
     link.learn(&services, true);
     link.characteristic(handle).ok_or_else(|| {
         let missing = format!("no characteristic of the peer has its value at 0x{handle:04X}");

@@ -3,7 +3,7 @@
 use super::failed;
 use crate::connections::Held;
 use crate::message::error::{Kind, RpcError};
-use crate::message::link::{ConnectParams, Connected, DisconnectParams};
+use crate::message::link::{ConnectParams, Connected, DisconnectParams, Mtu, Parameters, PhyChange};
 use crate::message::{Identity, Nothing, PhyName};
 use crate::session::{Context, Session};
 use baretooth::{ConnectOptions, Error, ErrorCode};
@@ -17,7 +17,7 @@ pub(super) async fn connect(context: &Context, params: ConnectParams) -> Result<
     let address = Identity { address: params.address, address_type: params.address_type }.address();
     let adapter = context.adapter();
     let connecting = adapter.connect_with(address, options(&params)?);
-    let peer = context.unless_cancelled(connecting).await?.map_err(|error| match error {
+    let peer = connecting.await.map_err(|error| match error {
         Error::Invalid { .. } if adapter.connections().contains(&address) => {
             let exists = ErrorCode::ConnectionAlreadyExists;
             RpcError::failed(Kind::Hci, error.to_string()).with_code(Some(exists.0))
@@ -54,4 +54,22 @@ pub(super) async fn disconnect(context: &Context, params: DisconnectParams) -> R
 }
 
 /// Tells what changes of a link.
-pub(super) fn watch(_session: &Arc<Session>, _held: &Held) {}
+pub(super) fn watch(session: &Arc<Session>, held: &Held) {
+    let (session, link) = (session.clone(), held.clone());
+    session.clone().spawn(async move {
+        let mut last = link.peer().info();
+        let mut changes = link.peer().info_changes();
+        while let Some(info) = changes.next().await {
+            if info.mtu != last.mtu {
+                session.tell(&Mtu { connection: link.number(), mtu: info.mtu }).await;
+            }
+            if info.timing != last.timing {
+                session.tell(&Parameters::of(link.number(), info.timing)).await;
+            }
+            if let Some(phys) = info.phys.filter(|_| info.phys != last.phys) {
+                session.tell(&PhyChange::of(link.number(), phys)).await;
+            }
+            last = info;
+        }
+    });
+}

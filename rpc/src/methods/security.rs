@@ -69,12 +69,12 @@ pub(super) async fn pair(context: &Context, params: PairParams) -> Result<Securi
     let link = context.link(connection)?;
     let running = context.of(&link).pair_with(options);
     let followed = follow(&context.session, &link, running, pairing.ask.unwrap_or(false));
-    context.unless_cancelled(followed).await?.map_err(failed)
+    followed.await.map_err(failed)
 }
 
 pub(super) async fn encrypt(context: &Context, params: ConnectionParams) -> Result<Security, RpcError> {
     let peer = context.peer(params.connection)?;
-    let security = context.unless_cancelled(peer.encrypt()).await?;
+    let security = peer.encrypt().await;
     security.map(Security::from).map_err(failed)
 }
 

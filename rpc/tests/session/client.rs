@@ -50,7 +50,12 @@ impl Client {
     }
 
     async fn write(&mut self, line: &Value) {
-        self.input.write_all(format!("{line}\n").as_bytes()).await.expect("the session reads");
+        self.raw(line.to_string().as_bytes()).await;
+    }
+
+    /// Writes any line.
+    pub async fn raw(&mut self, line: &[u8]) {
+        self.input.write_all(&[line, b"\n"].concat()).await.expect("the session reads");
     }
 
     /// The answer to a request, however many lines come before it.

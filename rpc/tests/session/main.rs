@@ -2,6 +2,10 @@
 
 mod advertise;
 mod client;
+mod gatt;
+mod lines;
+mod link;
+mod scan;
 mod security;
 mod server;
 
