@@ -64,6 +64,7 @@ pub struct AdapterBuilder {
     peer_irks: Vec<(Address, Key)>,
     security: SecurityOptions,
     keeper: Option<Keeper>,
+    service_changes: Option<bool>,
 }
 
 impl Adapter {
@@ -335,6 +336,13 @@ impl AdapterBuilder {
         self
     }
 
+    /// Whether discoveries subscribe to Service Changed, for [`Peer::service_changes`]; they do by default. On a capture
+    /// ([`open_replay`](Self::open_replay)) they do if the capture's did.
+    pub fn service_changes(mut self, service_changes: bool) -> Self {
+        self.service_changes = Some(service_changes);
+        self
+    }
+
     /// Keeps away from the extended commands even where the controller has them.
     pub fn legacy_only(mut self, legacy_only: bool) -> Self {
         self.legacy_only = legacy_only;
@@ -413,6 +421,7 @@ impl AdapterBuilder {
         if self.seed.is_none() && self.random_address.is_none() {
             self.random_address = transport.script().random_address();
         }
+        self.service_changes.get_or_insert_with(|| transport.script().follows_service_changes());
         self.open_with(transport).await
     }
 
@@ -514,6 +523,7 @@ impl AdapterBuilder {
             controller,
             description,
             eatt: self.eatt,
+            service_changes: self.service_changes.unwrap_or(true),
             ended: end,
             links: up,
             advertising,

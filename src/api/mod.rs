@@ -17,6 +17,7 @@ mod resume;
 mod scan;
 mod security;
 mod serve;
+mod service_changes;
 mod subscribe;
 
 pub use crate::driver::{Cancel, RecoveryEvent, Source};
@@ -33,4 +34,5 @@ pub use recoveries::Recoveries;
 pub use scan::Scan;
 pub use security::{SecurityChanges, SecurityRequested, SecurityRequests};
 pub use serve::{GattServer, ReadRequest, Request, Requests, WriteRequest};
+pub use service_changes::ServiceChanges;
 pub use subscribe::{Notification, Notifications, SubscribeOptions};

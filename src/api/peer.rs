@@ -198,13 +198,16 @@ impl Peer {
     /// Discovers the whole table: services with what they include, characteristics and descriptors
     /// ([Vol 3] Part G, 4.4 to 4.7). Asks the peer every time: nothing is cached.
     ///
+    /// The first discovery on a link that finds Service Changed subscribes to it, one request more, for
+    /// [`service_changes`](Self::service_changes). A peer that refuses that is left alone.
+    ///
     /// # Errors
     /// [`Error::Gatt`] when the table contradicts itself.
     ///
     /// # Cancel safety
     /// Dropping the future loses the result; what was begun at the peer finishes first.
     pub async fn discover(&self) -> Result<Services, Error> {
-        self.run("discovery", Discover::all()).await
+        self.discover_by(Discover::all()).await
     }
 
     /// As [`discover`](Self::discover), and reads the Characteristic User Descriptions ([Vol 3] Part G, 3.3.3.2), one
@@ -216,7 +219,7 @@ impl Peer {
     /// # Cancel safety
     /// As [`discover`](Self::discover).
     pub async fn discover_with_user_descriptions(&self) -> Result<Services, Error> {
-        self.run("discovery", Discover::all().with_user_descriptions()).await
+        self.discover_by(Discover::all().with_user_descriptions()).await
     }
 
     /// Discovers only the services of these UUIDs.
@@ -227,7 +230,7 @@ impl Peer {
     /// # Cancel safety
     /// As [`discover`](Self::discover).
     pub async fn discover_only(&self, services: impl IntoIterator<Item = Uuid>) -> Result<Services, Error> {
-        self.run("discovery", Discover::only(services)).await
+        self.discover_by(Discover::only(services)).await
     }
 
     /// Reads a value, however long ([Vol 3] Part G, 4.8.1 and 4.8.3).

@@ -7,6 +7,7 @@ mod channels;
 mod keeper;
 mod routes;
 mod security;
+mod service_changed;
 mod source;
 mod tap;
 mod task;
@@ -20,6 +21,7 @@ pub(crate) use routes::{Delivery, Received, ScanReader};
 pub(crate) use security::{
     Asked, PairingEnd, Reply, SecurityAsked, SecurityMessage, agent_queue, prompt_queue,
 };
+pub(crate) use service_changed::ALL as ALL_HANDLES;
 pub(crate) use source::NoSource;
 pub use source::Source;
 pub(crate) use tap::{CaptureError, Destination, Tap};
@@ -34,6 +36,7 @@ use crate::hci::{ControllerInfo, ErrorCode, Role};
 use crate::host::{ConnectionId, ConnectionInfo, Eatt, Fault, OpError, Output, Request, Rung};
 use crate::transports::TransportError;
 use bytes::Bytes;
+use service_changed::ServiceChanged;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -133,6 +136,8 @@ pub(crate) struct Shared {
     /// What is known of the controller.
     pub(crate) controller: ControllerInfo,
     pub(crate) description: String,
+    /// Whether discoveries subscribe to Service Changed.
+    pub(crate) service_changes: bool,
     /// Whether there are enhanced ATT bearers.
     pub(crate) eatt: Eatt,
     /// Why the task ended, once it has.
@@ -158,6 +163,8 @@ pub(crate) struct LinkState {
     pub(crate) info: watch::Sender<ConnectionInfo>,
     /// What the peer's client has configured, by handle of the value: bit 0 notifications, bit 1 indications.
     configurations: Mutex<BTreeMap<u16, u16>>,
+    /// What it tells of its table.
+    pub(crate) service_changed: ServiceChanged,
     /// Handles of the API that share it: with the last one the link goes.
     pub(crate) holders: AtomicUsize,
     /// Why it is down, once it is.
@@ -178,6 +185,7 @@ impl LinkState {
             cause: OnceLock::new(),
             configurations: Mutex::default(),
             info: watch::Sender::new(info),
+            service_changed: ServiceChanged::default(),
         }
     }
 

@@ -389,8 +389,12 @@ impl Task {
             Message::Unlisten { connection, handle, ticket, cccd, reply } => {
                 let (last, read) = self.readers.remove(connection, handle, ticket);
                 self.confirm(connection, read);
-                let down = !self.states.contains_key(&connection);
-                if let Some(cccd) = cccd.filter(|_| last || down) {
+                // A link that is down fails it. Service Changed is told to others too.
+                let needless = self
+                    .states
+                    .get(&connection)
+                    .is_some_and(|state| !last || state.service_changed.is_at(handle));
+                if let Some(cccd) = cccd.filter(|_| !needless) {
                     let procedure = Unsubscribe::at(cccd).into();
                     let op = self.host.submit(now, Request::Gatt { connection, procedure });
                     if let Some(reply) = reply {

@@ -208,6 +208,11 @@ impl Running {
             _ => false,
         }
     }
+
+    /// Whether a refusal for want of security is its end, whatever could be done about that.
+    pub(crate) fn takes_refusal(&self) -> bool {
+        matches!(self, Self::Subscribe(subscribe) if subscribe.without_raising)
+    }
 }
 
 procedures! {

@@ -80,6 +80,7 @@ impl Link {
     ) -> bool {
         let Some(bearer) = self.bearers.get_mut(at) else { return false };
         if bearer.asked_again != Some(op)
+            && !bearer.running.as_ref().is_some_and(Running::takes_refusal)
             && let Some(goal) = self.guard.goal_of(octets)
         {
             // The procedure learns nothing of it, unless it was in vain.

@@ -18,4 +18,5 @@ mod replay;
 mod resume;
 mod scan;
 mod serve;
+mod service_changes;
 mod values;

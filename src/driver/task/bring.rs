@@ -155,6 +155,11 @@ impl Task {
                 self.readers.give_up_on_full(connection, handle);
             }
         }
+        if let Some(state) = self.states.get(&connection)
+            && state.service_changed.is_at(handle)
+        {
+            state.service_changed.on_value(&value);
+        }
         if self.readers.deliver(connection, handle, &value, indication) {
             self.confirm(connection, indication);
         }

@@ -52,6 +52,8 @@ pub struct Subscribed {
 pub struct Subscribe {
     delivery: Delivery,
     configuration: Configuration,
+    /// Nobody waits for it who would pair for it.
+    pub(super) without_raising: bool,
 }
 
 impl Subscribe {
@@ -76,7 +78,7 @@ impl Subscribe {
 
     /// By the handle of the CCCD.
     pub fn at(cccd: u16, delivery: Delivery) -> Self {
-        Self { delivery, configuration: Configuration::at(cccd, delivery.bits()) }
+        Self { delivery, configuration: Configuration::at(cccd, delivery.bits()), without_raising: false }
     }
 
     /// By the value's handle and the characteristic's last one; the CCCD is looked for between them.
@@ -85,7 +87,14 @@ impl Subscribe {
     /// [`GattError::NoCccd`] when there is no room for one. The procedure ends in the same error when none is found.
     pub fn searching(value_handle: u16, end_handle: u16, delivery: Delivery) -> Result<Self, GattError> {
         let configuration = Configuration::searching(value_handle, end_handle, delivery.bits())?;
-        Ok(Self { delivery, configuration })
+        Ok(Self { delivery, configuration, without_raising: false })
+    }
+
+    /// Takes a refusal for want of security as the last word: the host does nothing about the security of the link.
+    #[must_use]
+    pub fn without_raising(mut self) -> Self {
+        self.without_raising = true;
+        self
     }
 }
 

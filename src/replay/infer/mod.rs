@@ -17,6 +17,7 @@ mod config;
 mod options;
 mod pairing;
 mod peripheral;
+mod service_changes;
 mod transcript;
 
 use super::{Replay, ReplayError, Script, ScriptPacket, Turn, Unseen, is_sent};
