@@ -11,7 +11,7 @@ use crate::session::{Session, lock};
 use baretooth::gatt::{Characteristic, Service, Services};
 use baretooth::{ErrorCode, Peer};
 use std::collections::BTreeMap;
-use std::ops::Deref;
+use std::ops::{Deref, RangeInclusive};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
 
@@ -67,6 +67,13 @@ impl Link {
             known.clear();
         }
         known.extend(services.iter().map(|service| (service.handle, service.clone())));
+    }
+
+    /// Forgets what was discovered between these handles: it has changed.
+    pub(crate) fn forget(&self, handles: &RangeInclusive<u16>) {
+        let changed =
+            |service: &Service| service.handle <= *handles.end() && *handles.start() <= service.end_handle;
+        lock(&self.services).retain(|_, service| !changed(service));
     }
 
     /// A characteristic that was discovered, by the handle of its value.

@@ -4,7 +4,7 @@ use super::failed;
 use crate::connections::Held;
 use crate::message::error::{Kind, RpcError};
 use crate::message::gatt::{
-    AttributeParams, DiscoverParams, Discovered, Notified, ReadValue, SubscribeParams, Subscribed,
+    AttributeParams, Changed, DiscoverParams, Discovered, Notified, ReadValue, SubscribeParams, Subscribed,
     WriteParams,
 };
 use crate::message::{Hex, Nothing};
@@ -177,4 +177,14 @@ impl Drop for Beginning<'_> {
 }
 
 /// Tells when the table of a peer changes.
-pub(super) fn watch(_session: &Arc<Session>, _held: &Held) {}
+pub(super) fn watch(session: &Arc<Session>, held: &Held) {
+    let (session, link) = (session.clone(), held.clone());
+    let mut changes = link.peer().service_changes();
+    session.clone().spawn(async move {
+        while let Some(handles) = changes.next().await {
+            link.forget(&handles);
+            let (&handle, &end_handle) = (handles.start(), handles.end());
+            session.tell(&Changed { connection: link.number(), handle, end_handle }).await;
+        }
+    });
+}

@@ -123,3 +123,34 @@ async fn values_come_until_a_link_is_down_and_none_after() {
     assert_eq!(client.lines.last().expect("lines")["method"], "disconnected");
     assert!(!of(&client, "gatt.notification").is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_changes_is_told_and_discovered_anew() {
+    let [ours, theirs] = super::adapters().await;
+    let (mut client, mut peer) = (Client::new(ours).await, Client::new(theirs).await);
+    let served = |uuid: &str| {
+        let level = json!({ "uuid": "00002a19-0000-1000-8000-00805f9b34fb", "properties": ["read", "notify"],
+            "value": "64" });
+        json!({ "services": [{ "uuid": uuid, "characteristics": [level] }] })
+    };
+    let (before, after) = ("0000180f-0000-1000-8000-00805f9b34fb", "0000180a-0000-1000-8000-00805f9b34fb");
+    peer.call("server.set", served(before)).await;
+    let (connection, _) = super::client::link(&mut client, &mut peer).await;
+    let discover = json!({ "connection": connection });
+    let table = client.call("gatt.discover", discover.clone()).await;
+    assert!(
+        table["services"].as_array().is_some_and(|all| all.iter().any(|service| service["uuid"] == before))
+    );
+    peer.call("server.set", served(after)).await;
+    let changed = client.told("gatt.changed").await;
+    let level = handle(&table, "00002a19");
+    assert_eq!(changed["connection"], connection);
+    let range = changed["handle"].as_u64().expect("first")..=changed["end_handle"].as_u64().expect("last");
+    assert!(range.contains(&level), "{changed}");
+    let table = client.call("gatt.discover", discover).await;
+    assert!(
+        table["services"].as_array().is_some_and(|all| all.iter().any(|service| service["uuid"] == after))
+    );
+    let what = json!({ "connection": connection, "handle": handle(&table, "00002a19") });
+    client.call("gatt.subscribe", what).await;
+}
