@@ -27,9 +27,14 @@ pub type Answer = Result<Value, Value>;
 impl Client {
     /// A session with this adapter, and its first line read.
     pub async fn new(adapter: Adapter) -> Self {
-        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        Self::with(adapter, 1 << 16, Options::new()).await
+    }
+
+    /// The same over a pipe that holds so many octets.
+    pub async fn with(adapter: Adapter, octets: usize, options: Options) -> Self {
+        let (ours, theirs) = tokio::io::duplex(octets);
         let (reader, writer) = tokio::io::split(theirs);
-        let session = tokio::spawn(serve(adapter, reader, writer, Options::new()));
+        let session = tokio::spawn(serve(adapter, reader, writer, options));
         let (reader, input) = tokio::io::split(ours);
         let output = BufReader::new(reader).lines();
         let mut client = Self { input, output, session, last: 0, lines: Vec::new(), read: 0 };
@@ -42,6 +47,38 @@ impl Client {
         self.last += 1;
         let request = json!({ "jsonrpc": "2.0", "id": self.last, "method": method, "params": params });
         self.write(&request).await;
+        self.last
+    }
+
+    /// Writes many requests at once and reads meanwhile; their ids.
+    pub async fn send_all(
+        &mut self,
+        method: &str,
+        params: &Value,
+        count: u64,
+    ) -> std::ops::RangeInclusive<u64> {
+        let ids = self.last + 1..=self.last + count;
+        self.last += count;
+        let request =
+            |id| format!("{}\n", json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        let requests: String = ids.clone().map(request).collect();
+        let mut writing = std::pin::pin!(self.input.write_all(requests.as_bytes()));
+        loop {
+            tokio::select! {
+                written = &mut writing => {
+                    written.expect("the session reads");
+                    return ids;
+                }
+                line = self.output.next_line() => {
+                    let line = line.expect("UTF-8").expect("the session goes on");
+                    self.lines.push(serde_json::from_str(&line).expect("every line is JSON"));
+                }
+            }
+        }
+    }
+
+    /// Requests so far.
+    pub fn sent(&self) -> u64 {
         self.last
     }
 

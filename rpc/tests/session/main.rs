@@ -1,10 +1,17 @@
 //! Whole sessions in virtual time: clients that speak the protocol and nothing else, on one virtual radio.
 
+#![allow(clippy::disallowed_methods)] // clients run beside their sessions
+
 mod advertise;
 mod client;
 mod gatt;
+#[allow(dead_code)] // the tests of the library use the rest
+#[path = "../../../tests/api/line.rs"]
+mod line;
 mod lines;
 mod link;
+mod load;
+mod races;
 mod scan;
 mod security;
 mod server;
