@@ -10,7 +10,7 @@ use crate::pairing::Paired;
 use crate::target::{Target, Who};
 use baretooth::bonds::{BondStore, StoreError};
 use baretooth::smp::{Bond, Key, LongTermKey};
-use baretooth::{Address, ErrorKind};
+use baretooth::{Adapter, Address, BdAddr, ErrorKind};
 use serde::Serialize;
 
 #[derive(Debug, clap::Args)]
@@ -69,11 +69,15 @@ struct Keys {
     local_csrk: Option<String>,
 }
 
-pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
+pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
+    if global.held.is_some() && (args.import.file.is_some() || args.export.file.is_some()) {
+        let cause = "the adapter that is open has the store: run it outside of the shell";
+        return Err(Failure::Usage(format!("bonds --import and --export refused: {cause}")));
+    }
     if let Some(file) = &args.import.file {
         return import::run(global, file, args.import.peer, args.ours);
     }
-    let bonds = chosen(global, args.ours, args.target)?;
+    let bonds = chosen(global, args.ours, args.target).await?;
     if let (Some(file), Some(format)) = (&args.export.file, args.export.format) {
         return export::run(global, file, format, bonds);
     }
@@ -97,13 +101,16 @@ pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
     Ok(output.flush()?)
 }
 
-/// The bonds of one adapter or of all, with one peer or with all. A peer that is named has to be there.
-pub fn chosen(
+/// The bonds of one adapter or of all that there are, or of the one that is open, with one peer or with all. A peer that is named has to be there.
+pub async fn chosen(
     global: &Global,
     adapter: Option<Target>,
     peer: Option<Target>,
 ) -> Result<Vec<(Address, Bond)>, Failure> {
-    let mut bonds = all(global)?;
+    let mut bonds = match &global.held {
+        Some(held) => of_open(held.adapter()).await?,
+        None => all(global)?,
+    };
     bonds.retain(|(of, bond)| {
         adapter.is_none_or(|adapter| adapter.is(*of)) && peer.is_none_or(|peer| peer.is(bond.peer))
     });
@@ -114,6 +121,13 @@ pub fn chosen(
         }
         _ => Ok(bonds),
     }
+}
+
+/// What an open adapter knows, in its store or not.
+async fn of_open(adapter: &Adapter) -> Result<Vec<(Address, Bond)>, Failure> {
+    // As a store calls an adapter.
+    let ours = adapter.controller().public_address.unwrap_or(Address::public(BdAddr([0; 6])));
+    Ok(adapter.bonds().await?.into_iter().map(|bond| (ours, bond)).collect())
 }
 
 /// Every bond in the store, with the adapter that has it.

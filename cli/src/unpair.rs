@@ -1,4 +1,4 @@
-//! `unpair`: forgets bonds. No adapter is needed, and the peers are not told.
+//! `unpair`: forgets bonds. No adapter is needed, but one that is open forgets them too. The peers are not told.
 
 use crate::bonds::{chosen, failed};
 use crate::failure::Failure;
@@ -24,12 +24,15 @@ struct Told {
     peer: Who,
 }
 
-pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
-    let mut store = global.store()?;
-    let bonds = chosen(global, None, args.target)?;
+pub async fn run(global: &Global, args: Args) -> Result<(), Failure> {
+    let bonds = chosen(global, None, args.target).await?;
     let mut output = global.output();
     for (adapter, bond) in bonds {
-        store.remove(adapter, bond.peer).map_err(failed)?;
+        match &global.held {
+            // It knows the peer, and has the store.
+            Some(held) => held.adapter().unpair(bond.peer).await?,
+            None => global.store()?.remove(adapter, bond.peer).map_err(failed)?,
+        }
         let peer = Who::of(bond.peer);
         if output.is_json() {
             output.object(&Told { r#type: "unpaired", peer })?;
