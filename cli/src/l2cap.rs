@@ -91,7 +91,7 @@ async fn connect(global: &Global, adapter: &Adapter, args: &Connect) -> Result<(
     let channel = peer.open_channel(args.psm, args.sizes.options()).await?;
     let mut teller = Teller::new(global);
     teller.opened(&channel)?;
-    join::run(channel, Some(args.linger), &mut teller).await
+    join::run(global, channel, Some(args.linger), &mut teller).await
 }
 
 async fn listen(global: &Global, adapter: &Adapter, args: &Listen) -> Result<(), Failure> {
@@ -106,7 +106,7 @@ async fn listen(global: &Global, adapter: &Adapter, args: &Listen) -> Result<(),
         match listener.next().await {
             Some(channel) => {
                 teller.opened(&channel)?;
-                join::run(channel, None, &mut teller).await
+                join::run(global, channel, None, &mut teller).await
             }
             None => Err(adapter.closed().await.into()),
         }

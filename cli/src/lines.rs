@@ -74,6 +74,11 @@ impl Asked {
         Self { prompts, typed, waits: false }
     }
 
+    /// Whether a line is being read that nobody waits for any more: it is for who asks next.
+    pub fn is_reading(&self) -> bool {
+        self.waits
+    }
+
     /// The next line; after [`Typed::End`] perhaps one more, as a terminal has it. Cancel safe: who asks next is given
     /// what this one has not waited for.
     pub async fn next(&mut self, prompt: &'static str) -> Typed {

@@ -64,7 +64,12 @@ async fn typed(global: &Global, adapter: &Adapter) -> Result<(), Failure> {
     let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let voice = Voice::Screen { json: global.json, colours, lines };
     let mut shell = Shell::new(global, Held::new(adapter.clone(), input, voice, known));
-    while let Some(line) = shell.next(PROMPT).await? {
+    loop {
+        if shell.held.input().lock().await.is_reading() {
+            // The prompt of a verb that has ended by itself cannot be taken back.
+            eprintln!("the verb has ended: this line is the shell's");
+        }
+        let Some(line) = shell.next(PROMPT).await? else { break };
         let outcome = or_interrupted(async { Ok(shell.line(&line).await) }).await.unwrap_or_else(|failure| {
             // The prompt is to stand at the beginning of a line, not behind ^C.
             eprintln!();

@@ -10,7 +10,8 @@ use std::process::{Output, Stdio};
 const STRAP: &str = "C0:BA:E7:70:00:01";
 const THERMOMETER: &str = "C0:BA:E7:70:00:02";
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/thermometer.toml");
-const FINDER: &str = "C0:BA:E7:70:00:05";
+const LOCK: &str = "C0:BA:E7:70:00:06";
+const LOCKED: &str = "ba8e7007-0002-4000-8000-000000000001";
 
 /// A shell on the virtual radio with these options and this script.
 fn shell(options: &[&str], script: &str) -> Output {
@@ -171,8 +172,7 @@ fn a_verb_takes_its_values_and_answers_from_the_next_lines_of_the_script() {
     let log = "ba8e7007-0001-4000-8000-000000000001";
     let told = printed(&format!("write {THERMOMETER} {log} - --text\none\ntwo\n"));
     assert_eq!(told, format!("{log} (0x001d): 2 values written\n"));
-    let lock = "C0:BA:E7:70:00:06/random";
-    let output = shell(&["--json"], &format!("pair {lock} --mitm\n123456\nlinks\n"));
+    let output = shell(&["--json"], &format!("pair {LOCK}/random --mitm\n123456\nlinks\n"));
     let kinds: Vec<Value> = text(&output.stdout)
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).expect(line)["type"].clone())
@@ -181,11 +181,36 @@ fn a_verb_takes_its_values_and_answers_from_the_next_lines_of_the_script() {
 }
 
 #[test]
-fn a_pairing_holds_for_the_lines_behind_it() {
-    let script = format!("pair {FINDER}/random\ngatt {FINDER}\nlinks\n");
+fn a_bond_is_used_by_the_next_link_until_it_is_forgotten() {
+    let script = format!(
+        "pair {LOCK}/random --mitm\n123456\nbonds\ndisconnect {LOCK}\nread {LOCK} {LOCKED}\ndisconnect {LOCK}\nunpair {LOCK}\nbonds\n"
+    );
     let told = objects(&script);
-    assert_eq!(told[0]["type"], "paired");
-    assert_eq!(told.last().expect("a link")["type"], "link");
+    let kinds: Vec<_> = told.iter().map(|object| object["type"].as_str().expect("a type")).collect();
+    assert_eq!(
+        kinds,
+        ["prompt", "paired", "bond", "disconnected", "value", "disconnected", "unpaired"],
+        "no bond is left"
+    );
+    assert_eq!(told[2]["address"], LOCK);
+    let refused = shell(&[], &format!("unpair {LOCK}\n"));
+    assert!(text(&refused.stderr).contains("there is no bond with"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn a_channel_takes_the_lines_that_are_left() {
+    let (_radio, [ours, theirs]) = radio();
+    let mut echo = Running::new(&["-a", &theirs, "--json", "l2cap", "listen", "0x80", "--echo"]);
+    let address = echo.next()["address"].as_str().expect("an address").to_owned();
+    let mut shell = Running::new(&["-a", &ours, "--json", "shell"]);
+    writeln!(shell.input(), "connect {address}/random\nl2cap connect {address} 0x80\nlinks\nend")
+        .expect("it reads");
+    drop(shell.child.stdin.take());
+    let told: Vec<_> = (0..5).map(|_| shell.next()).collect();
+    let kinds: Vec<_> = told.iter().map(|object| object["type"].as_str().expect("a type")).collect();
+    assert_eq!(kinds, ["connected", "channel", "sdu", "sdu", "closed"]);
+    assert_eq!((&told[2]["value"], &told[3]["value"]), (&json!("6c696e6b730a"), &json!("656e640a")));
+    assert!(shell.child.wait().expect("it ends").success());
 }
 
 #[test]

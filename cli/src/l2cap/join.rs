@@ -2,25 +2,33 @@
 
 use super::{Teller, Told, failure};
 use crate::failure::Failure;
+use crate::global::Global;
+use crate::lines::Lines;
 use crate::output::hex;
 use baretooth::{Channel, ChannelReader, ChannelWriter};
 use std::future::{pending, ready};
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, stdin};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Stdin, stdin};
 
 /// Octets read at once.
 const PIECE: usize = 1 << 16;
 
 /// Passes octets on until the peer closes the channel, or, when somebody says for how long to `linger`, standard input
 /// has ended and nothing came for that time.
-pub async fn run(channel: Channel, linger: Option<Duration>, teller: &mut Teller) -> Result<(), Failure> {
+pub async fn run(
+    global: &Global,
+    channel: Channel,
+    linger: Option<Duration>,
+    teller: &mut Teller,
+) -> Result<(), Failure> {
+    let input = Input::of(global);
     let psm = channel.spsm();
     let (mut reader, mut writer) = channel.into_split();
     let (mut sent, mut received) = (0, 0);
     {
-        let mut sending = pin!(send(&mut writer, &mut sent));
+        let mut sending = pin!(send(input, &mut writer, &mut sent));
         let mut is_sending = true;
         loop {
             let end = async {
@@ -48,16 +56,43 @@ pub async fn run(channel: Channel, linger: Option<Duration>, teller: &mut Teller
 }
 
 /// Standard input, to its end.
-async fn send(writer: &mut ChannelWriter, sent: &mut u64) -> Result<(), Failure> {
-    let mut input = stdin();
-    let mut piece = vec![0; PIECE];
-    loop {
-        let length = input.read(&mut piece).await?;
-        if length == 0 {
-            return writer.flush().await.map_err(failure);
+async fn send(mut input: Input, writer: &mut ChannelWriter, sent: &mut u64) -> Result<(), Failure> {
+    while let Some(piece) = input.next().await? {
+        writer.write_all(piece).await.map_err(failure)?;
+        *sent += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+    }
+    writer.flush().await.map_err(failure)
+}
+
+/// Standard input as it is, or the lines of a shell.
+enum Input {
+    Octets { from: Stdin, piece: Vec<u8> },
+    Lines { from: Lines, line: String },
+}
+
+impl Input {
+    fn of(global: &Global) -> Self {
+        match &global.held {
+            Some(held) => Self::Lines { from: held.lines(), line: String::new() },
+            None => Self::Octets { from: stdin(), piece: vec![0; PIECE] },
         }
-        writer.write_all(&piece[..length]).await.map_err(failure)?;
-        *sent += u64::try_from(length).unwrap_or(u64::MAX);
+    }
+
+    /// The next octets; `None` at the end.
+    async fn next(&mut self) -> Result<Option<&[u8]>, Failure> {
+        Ok(match self {
+            Self::Octets { from, piece } => {
+                let length = from.read(piece).await?;
+                (length > 0).then_some(&piece[..length])
+            }
+            Self::Lines { from, line } => match from.next().await? {
+                Some(next) => {
+                    *line = next + "\n";
+                    Some(line.as_bytes())
+                }
+                None => None,
+            },
+        })
     }
 }
 
