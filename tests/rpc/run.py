@@ -1,0 +1,95 @@
+"""Drives `baretooth rpc`: every method and notification, on the virtual radio and with Bumble on the other side.
+
+    run.py --cli target/release/baretooth [--via sim|bumble] [-k WORDS] [--list] [--keep FOLDER]
+
+Each line that comes is held to rpc/schema.json (client.py), and each transcript to the rules of rules.py. One line per
+case; exit status 0 when all passed. The Python that runs it must be that of tests/peers/setup.sh.
+"""
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(1, str(HERE.parent / 'peers'))
+
+# Each import registers its cases; this is the order of the run.
+import cases_rules  # noqa: E402, F401, I001
+import cases_session  # noqa: E402, F401, I001
+import cases_scan  # noqa: E402, F401
+import cases_links  # noqa: E402, F401
+import cases_gatt  # noqa: E402, F401
+import cases_security  # noqa: E402, F401
+import cases_server  # noqa: E402, F401
+import cases_load  # noqa: E402, F401
+import cases_ends  # noqa: E402, F401
+import cases_documents  # noqa: E402, F401
+from bench import RpcBench  # noqa: E402
+from harness import expect  # noqa: E402
+from registry import CASES, passes  # noqa: E402
+from schema import Schema  # noqa: E402
+
+# What a radio cannot bring about, and why.
+OUT_OF_REACH = {
+    'sim': {'parameters': 'none of its devices asks for other parameters',
+            'phy': 'none of its devices asks for another PHY'},
+    'bumble': {},
+}
+
+
+def main():
+    options = parse()
+    chosen = [(case, via) for via in options.via for case, only in CASES
+              if only in (None, via) and any(word in f'{via} {case.__name__}' for word in options.k or [''])]
+    if not chosen:
+        sys.exit('run.py: no case has that name')
+    if options.list:
+        for case, via in chosen:
+            print(f'{via:9} {case.__name__}')
+        return
+    for needed in ('tshark',):
+        if shutil.which(needed) is None:
+            sys.exit(f'run.py: {needed} is not installed: apt-get install tshark')
+    folder = Path(options.keep or tempfile.mkdtemp(prefix='baretooth-rpc-')).resolve()
+    schema = Schema(ROOT / 'rpc' / 'schema.json')
+    benches = {via: RpcBench(via, options.cli.resolve(), folder / via, schema) for via in options.via}
+    if not options.k:
+        chosen += [(everything_was_driven, via) for via in options.via]
+    failed = [f'{via} {case.__name__}' for case, via in chosen if not passes(benches[via].judged(case), benches[via])]
+    print(f'{len(chosen) - len(failed)} passed, {len(failed)} failed')
+    if failed:
+        sys.exit('\n'.join([*(f'failed: {name}' for name in failed), f'captures and logs: {folder}']))
+    if not options.keep:
+        shutil.rmtree(folder)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--cli', type=Path, required=True, help='the baretooth program')
+    parser.add_argument('--via', action='append', choices=['sim', 'bumble'], help='the radio; both if not given')
+    parser.add_argument('-k', action='append', metavar='WORD', help='only cases with this in the name; repeatable')
+    parser.add_argument('--list', action='store_true')
+    parser.add_argument('--keep', metavar='FOLDER', help='leave captures and logs there')
+    options = parser.parse_args()
+    options.via = options.via or ['sim', 'bumble']
+    if not options.cli.is_file():
+        sys.exit(f'run.py: {options.cli} is not there: cargo build --release -p baretooth-cli')
+    return options
+
+
+def everything_was_driven(bench):
+    """The last one: each method of the schema was answered by a result, each notification came."""
+    names = set(bench.schema.methods) | set(bench.schema.notifications)
+    missing = names - bench.driven
+    expect(missing == set(OUT_OF_REACH[bench.via]), f'not driven: {sorted(missing)}; '
+           f'said to be out of reach: {sorted(OUT_OF_REACH[bench.via])}')
+    return f'{len(names - missing)} methods and notifications'
+
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended
+    main()
