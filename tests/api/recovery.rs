@@ -1,16 +1,17 @@
 //! A controller that fails and is brought back, as a program sees it.
 
 use super::line::{drop_after, ms, secs, timed, wired};
-use super::port::{Answer, Port, plug};
+use super::port::{Answer, Port, plug, plug_with};
+use baretooth::bonds::MemoryStore;
 use baretooth::capture::Format;
 use baretooth::gap::scan::{Duplicates, ScanOptions};
 use baretooth::hci::Opcode;
 use baretooth::host::OpError;
-use baretooth::sim::demo::{ECHO_ADDRESS, HEART_RATE_ADDRESS, THERMOMETER_ADDRESS};
-use baretooth::sim::{ControllerOptions, Radio, RadioHandle};
+use baretooth::sim::demo::{self, ECHO_ADDRESS, HEART_RATE_ADDRESS, THERMOMETER_ADDRESS};
+use baretooth::sim::{ControllerOptions, Radio, RadioHandle, Responder};
 use baretooth::transports::TransportError;
 use baretooth::{
-    Adapter, AdapterBuilder, Address, BdAddr, Error, ErrorCode, Fault, Peer, Recoveries, Recovery,
+    Adapter, AdapterBuilder, Address, BdAddr, Error, ErrorCode, ErrorKind, Fault, Peer, Recoveries, Recovery,
     RecoveryEvent, Rung, Scan,
 };
 use std::io::{self, Write};
@@ -65,6 +66,29 @@ fn tried(steps: &[RecoveryEvent]) -> Vec<Option<Rung>> {
         _ => None,
     };
     steps.iter().filter_map(then).collect()
+}
+
+/// A link to a peer that is bonded goes down with the controller; the next one is encrypted by the same bond.
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_is_reset_or_opened_again_leaves_bonds_and_the_next_link_is_encrypted() {
+    for deaf_to in [0, 9] {
+        let (port, _) = plug_with(vec![demo::heart_rate_strap().pairing(Responder::new())]);
+        let adapter = port.open(builder().store(MemoryStore::new())).await;
+        let peer = adapter.connect(HEART_RATE_ADDRESS).await.expect("it advertises");
+        let paired = peer.pair().finish().await.expect("it pairs");
+        let (bonds, address) = (adapter.bonds().await.expect("open"), adapter.controller().random_address);
+        let recoveries = adapter.recoveries();
+        port.hang(deaf_to).await;
+        assert_eq!(peer.rssi().await.expect_err("it hangs").kind(), ErrorKind::Hci);
+        assert_eq!(peer.disconnected().await, ErrorCode::HardwareFailure);
+        let again = adapter.connect(HEART_RATE_ADDRESS).await.expect("it advertises again");
+        assert_eq!(again.identity(), Some(paired.peer), "deaf to {deaf_to}");
+        assert!(again.security().encrypted && again.is_bonded(), "deaf to {deaf_to}: {:?}", again.security());
+        assert!(again.connection() != peer.connection());
+        assert_eq!(adapter.bonds().await.expect("open"), bonds);
+        assert_eq!(adapter.controller().random_address, address);
+        assert_eq!(all(recoveries).await.last(), Some(&RecoveryEvent::Recovered));
+    }
 }
 
 #[tokio::test(start_paused = true)]
