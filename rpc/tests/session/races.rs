@@ -99,9 +99,12 @@ async fn a_cancel_that_crosses_its_answer_leads_to_one_answer() {
     let read = json!({ "connection": connection, "handle": handle });
     let (mut ids, mut outcomes) = (Vec::new(), Vec::new());
     for delay in 0..60 {
+        // What the peer was asked it will answer; what waits behind that can be given up.
+        let before = client.send("gatt.read", read.clone()).await;
         let id = client.send("gatt.read", read.clone()).await;
-        tokio::time::sleep(ms(2 * delay)).await;
+        tokio::time::sleep(ms(4 * delay)).await;
         client.cancel(id).await;
+        assert_eq!(client.answer(before).await, Ok(json!({ "value": "57" })));
         outcomes.push(match client.answer(id).await {
             Ok(result) => {
                 assert_eq!(result, json!({ "value": "57" }));
@@ -122,6 +125,44 @@ async fn a_cancel_that_crosses_its_answer_leads_to_one_answer() {
     assert!(outcomes.contains(&true) && outcomes.contains(&false), "both were met: {outcomes:?}");
     client.settle().await;
     answered_once(&client, ids, client.lines.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_that_is_given_up_has_left_the_controller_idle() {
+    let room = Room::demo().await;
+    let mut client = Client::new(room.adapter.clone()).await;
+    let strap = named(&mut client, "HR strap").await;
+    let nobody = json!({ "address": "C0:00:00:00:00:99", "address_type": "random", "timeout": 5 });
+    let begun = tokio::time::Instant::now();
+    assert_eq!(client.refused("connect", nobody.clone()).await["kind"], "timeout");
+    assert!((secs(5)..secs(6)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    let id = client.send("connect", nobody).await;
+    tokio::time::sleep(ms(500)).await;
+    client.cancel(id).await;
+    assert_eq!(client.answer(id).await.expect_err("cancelled")["data"]["kind"], "cancelled");
+    let (mut linked, mut cancelled) = (0, 0);
+    for delay in 0..80 {
+        let id = client.send("connect", strap.clone()).await;
+        tokio::time::sleep(ms(5 * delay)).await;
+        client.cancel(id).await;
+        match client.answer(id).await {
+            Ok(connected) => {
+                linked += 1;
+                let connection = json!({ "connection": connected["connection"] });
+                client.call("disconnect", connection).await;
+                client.told("disconnected").await;
+            }
+            Err(error) => {
+                cancelled += 1;
+                assert_eq!(error["data"]["kind"], "cancelled", "{error}");
+                assert!(room.adapter.connections().is_empty(), "no link is left behind");
+            }
+        }
+    }
+    assert!(linked > 0 && cancelled > 0, "both were met: {linked} links, {cancelled} cancellations");
+    client.settle().await;
+    let count = |wanted| client.methods().iter().filter(|method| **method == wanted).count();
+    assert_eq!((count("connected"), count("disconnected")), (linked, linked), "no other link was told");
 }
 
 #[tokio::test(start_paused = true)]

@@ -149,6 +149,13 @@ async fn a_bond_encrypts_the_next_link_until_it_is_deleted() {
     assert_eq!(central.told("disconnected").await["connection"], ours);
     let (again, _) = link(&mut central, &mut peripheral).await;
     assert!(again != ours, "no number twice");
+    let encrypted = central.position(|line| {
+        line["method"] == "security" && line["params"]["connection"] == again && line["params"]["level"] == 2
+    });
+    assert!(
+        encrypted.await > central.position(|line| line["params"]["connection"] == again).await,
+        "told by itself"
+    );
     assert_eq!(central.call("encrypt", json!({ "connection": again })).await["level"], 2);
     for wrong in [
         json!({}),
