@@ -59,6 +59,17 @@ impl<T> CommandFlow<T> {
         self.waiting.retain(|command| !which(&command.owner, &command.packet));
     }
 
+    /// Takes commands back from their owners: those that have not gone out yet are forgotten, the answer to one that has
+    /// goes to `heir`.
+    pub(crate) fn disown(&mut self, which: impl Fn(&T) -> bool, heir: T) -> Vec<T> {
+        let in_flight = self.in_flight.as_mut().filter(|command| which(&command.owner));
+        let in_flight = in_flight.map(|command| std::mem::replace(&mut command.owner, heir));
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (taken, left): (VecDeque<_>, _) = waiting.partition(|command| which(&command.owner));
+        self.waiting = left;
+        in_flight.into_iter().chain(taken.into_iter().map(|command| command.owner)).collect()
+    }
+
     /// The next command, when it may go out now.
     pub(crate) fn pump(&mut self, now: Instant) -> Option<HciPacket> {
         if self.in_flight.is_some() || self.waiting.is_empty() {
@@ -171,6 +182,17 @@ mod tests {
         assert!(flow.pump(late).is_some(), "the lost answer does not block the next command");
         assert_eq!(flow.on_answer(Opcode(RESET), 1), None);
         assert_eq!(flow.on_answer(Opcode(SCAN), 1), Some('b'));
+    }
+
+    #[test]
+    fn what_is_disowned_is_not_sent_and_its_answer_is_the_heirs() {
+        let mut flow = flow(&[('a', RESET), ('b', SCAN), ('a', SCAN)]);
+        flow.pump(Instant::START);
+        assert_eq!(flow.disown(|owner| *owner == 'a', 'h'), ['a', 'a']);
+        assert_eq!(flow.on_answer(Opcode(RESET), 1), Some('h'));
+        flow.pump(Instant::START);
+        assert_eq!(flow.on_answer(Opcode(SCAN), 1), Some('b'));
+        assert!(flow.is_idle());
     }
 
     #[test]

@@ -201,8 +201,6 @@ impl Host {
                             }
                             return;
                         }
-                        // The event came before this answer.
-                        (Some(Wait::Disconnection), None) => Ok(Output::Done),
                         (Some(_), None) => Err(OpError::NotConnected),
                         (None, _) => {
                             let output = returned(opcode, answer.unwrap_or_default());
@@ -432,6 +430,7 @@ impl Host {
             return;
         };
         self.acl.close(handle);
+        self.end_commands_on(handle, reason);
         let id = link.id;
         let encrypting = link.guard.key.is_some();
         let (acl, events) = (&mut self.acl, &mut self.events);
@@ -460,6 +459,18 @@ impl Host {
         let known = link.phys.replace((tx, rx));
         if known != Some((tx, rx)) && link.is_ready() {
             self.events.push_back(Event::Phy { connection: link.id, tx, rx });
+        }
+    }
+
+    /// What was asked of the controller about a link that is down has its end before the link.
+    fn end_commands_on(&mut self, handle: ConnectionHandle, reason: ErrorCode) {
+        let of_link = |owner: &Owner| matches!(owner, Owner::Link(of, ..) if *of == handle);
+        for owner in self.commands.disown(of_link, Owner::Housekeeping) {
+            match owner {
+                Owner::Link(_, op, Some(Wait::Disconnection)) => self.done(op, Ok(Output::Done)),
+                Owner::Link(_, op, _) => self.done(op, Err(OpError::Disconnected { reason })),
+                _ => {}
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use baretooth::sim::{ConnectFailure, ControllerOptions, Device, demo};
 use baretooth::transports::HciPacket;
 use baretooth::{Address, BdAddr, Error, ErrorKind};
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 const POWER_OFF: ErrorCode = ErrorCode::RemoteDeviceTerminatedConnectionDueToPowerOff;
 const ABSENT: Address = Address::random(BdAddr([0xEE, 0, 0, 0, 0, 0xC0]));
@@ -167,6 +168,43 @@ async fn the_reason_reaches_every_waiter() {
     let late = peer.rssi().await.expect_err("down");
     assert!(matches!(late, Error::Disconnected { reason: POWER_OFF, .. }), "{late:?}");
     assert_eq!(peer.disconnected().await, POWER_OFF);
+}
+
+/// Command Complete of Read RSSI.
+fn is_rssi(packet: &HciPacket) -> bool {
+    matches!(packet.as_slice(), [0x04, 0x0E, _, _, 0x05, 0x14, ..])
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_is_pending_on_a_link_has_failed_once_before_anybody_hears_that_it_is_down() {
+    let room = Room::demo().await;
+    let (peer, _) = room.connect(HEART_RATE_ADDRESS).await;
+    // The peer's answers, and one of the controller that comes when the link is down.
+    room.line.hold(|packet| super::line::is_acl(packet) || is_rssi(packet));
+    room.line.take_log();
+    // Who hears of it first is asked first: one thread, in the order of what the driver tells.
+    let mut ends = JoinSet::new();
+    let (down, sent, waits, asked, unsent) =
+        (peer.clone(), peer.clone(), peer.clone(), peer.clone(), peer.clone());
+    ends.spawn(async move { Ok(down.disconnected().await) });
+    ends.spawn(async move { Err(sent.read(3).await.expect_err("no answer comes")) });
+    ends.spawn(async move { Err(waits.write(3, vec![1]).await.expect_err("behind it")) });
+    ends.spawn(async move { Err(asked.rssi().await.expect_err("the answer is late")) });
+    ends.spawn(async move { Err(unsent.phy().await.expect_err("behind that one")) });
+    tokio::time::sleep(secs(1)).await;
+    let id = room.devices[0];
+    room.act(move |radio| radio.disconnect_device(id, POWER_OFF)).await;
+    for n in 0..4 {
+        let end = ends.join_next().await.expect("five").expect("runs");
+        assert!(matches!(end, Err(Error::Disconnected { reason: POWER_OFF, .. })), "{n}: {end:?}");
+    }
+    let last = ends.join_next().await.expect("five").expect("runs");
+    assert_eq!(last.expect("only now"), POWER_OFF);
+    room.line.release();
+    // The late answer is nobody's, and the controller goes on.
+    room.adapter.connect(HEART_RATE_ADDRESS).await.expect("advertises").rssi().await.expect("known");
+    let asked = room.line.commands(baretooth::hci::command::LeReadPhy::OPCODE);
+    assert_eq!(asked.len(), 0, "of a link that was down");
 }
 
 #[tokio::test(start_paused = true)]

@@ -188,6 +188,11 @@ impl Task {
         reason: ErrorCode,
         cause: Option<Failure>,
     ) {
+        // Whoever waits for the end of the link finds that all that was asked of it has ended, and whoever reads its values,
+        // why they end.
+        if let Some(result) = self.pairings.take_agents(connection) {
+            let _ = result.send(Err(Failure::Op(OpError::Disconnected { reason })));
+        }
         if let Some(state) = self.states.remove(&connection) {
             if let Some(cause) = cause {
                 let _ = state.cause.set(cause);
@@ -195,9 +200,6 @@ impl Task {
             state.down.send_replace(Some(reason));
         }
         self.readers.remove_link(connection);
-        if let Some(result) = self.pairings.take_agents(connection) {
-            let _ = result.send(Err(Failure::Op(OpError::Disconnected { reason })));
-        }
         self.made.retain(|_, made| *made != connection);
         self.publish();
     }
