@@ -313,7 +313,9 @@ impl Served {
 
     async fn lost(&mut self, error: Error) -> Ended {
         self.finish().await;
-        self.session.tell(&Closed { reason: error.to_string() }).await;
+        let closed = Closed { reason: error.to_string() };
+        // Whoever does not read does not keep us either.
+        let _ = tokio::time::timeout(WIND_DOWN, self.session.tell(&closed)).await;
         Ended::AdapterLost(error)
     }
 

@@ -2,8 +2,10 @@
 
 use super::client::Client;
 use baretooth::Adapter;
-use baretooth_rpc::Ended;
+use baretooth_rpc::{Ended, Options, serve};
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 
 async fn client() -> Client {
     Client::new(Adapter::builder().seed(1).open("sim").await.expect("the virtual radio is always there"))
@@ -135,4 +137,20 @@ async fn an_adapter_that_is_lost_fails_what_waits_and_has_the_last_line() {
     let last = lines.last().expect("lines");
     assert!(last["method"] == "closed" && last["params"]["reason"].is_string(), "{last}");
     assert!(lines.iter().any(|line| line["method"] == "disconnected"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_read_does_not_keep_a_session_whose_adapter_is_lost() {
+    let adapter = Adapter::open("sim").await.expect("the virtual radio is always there");
+    let (ours, theirs) = tokio::io::duplex(64);
+    let (_unread, output) = tokio::io::duplex(64);
+    let session = tokio::spawn(serve(adapter.clone(), theirs, output, Options::new()));
+    let mut input = ours;
+    for id in 0..3000 {
+        let request = json!({ "jsonrpc": "2.0", "id": id, "method": "info" });
+        input.write_all(format!("{request}\n").as_bytes()).await.expect("the session reads");
+    }
+    adapter.close().await;
+    let ended = tokio::time::timeout(Duration::from_secs(30), session).await.expect("it ends");
+    assert!(matches!(ended.expect("no panic"), Ended::AdapterLost(_)));
 }
