@@ -48,14 +48,15 @@ class RpcBench(Bench):
 
     # --- programs
 
-    def rpc(self, *words, adapter=None, store=False):
-        """One with an adapter of its own, and a place for its bonds if `store`."""
+    def rpc(self, *words, adapter=None, store=False, seed=1):
+        """One with an adapter of its own, and a place for its bonds if `store`. Two on one radio need two seeds, which
+        are where their keys come from."""
         name = f'{self.test}-{next(self.numbers)}'
         capture, bonds = self.folder / f'{name}.btsnoop', self.folder / f'{name}-store'
         shutil.rmtree(bonds, ignore_errors=True)  # of an earlier run
         bonds = ['--store', bonds] if store else ['--no-store']
         adapter = adapter or ('sim' if self.via == 'sim' else self.adapter)
-        command = [self.program, 'rpc', '-a', adapter, '--seed', '1', '--capture', capture, *bonds, *words]
+        command = [self.program, 'rpc', '-a', adapter, '--seed', seed, '--capture', capture, *bonds, *words]
         made = Rpc(command, self.schema, self.folder / 'rpc.log')
         made.capture = capture
         self.programs.append(made)
@@ -63,12 +64,12 @@ class RpcBench(Bench):
 
     def two(self, **options):
         """Two programs on one virtual radio."""
-        return [self.rpc(adapter=adapter, **options) for adapter in self.adapters_of_two()]
+        return [self.rpc(adapter=adapter, seed=seed, **options) for seed, adapter in enumerate(self.adapters_of_two(), 1)]
 
     def adapters_of_two(self):
         paths = [self.folder / f'{self.test}-{next(self.numbers)}.socket' for _ in range(2)]
         listening = [word for path in paths for word in ('--listen', f'unix-server:{path}')]
-        self.radio_of_two = Command([self.program, '--json', '--seed', '1', 'sim', *listening], stdin=None)
+        self.radio_of_two = Command([self.program, '--json', '--seed', 1, 'sim', *listening], stdin=None)
         self.peers.append(self)
         return [self.radio_of_two.wait('listening', listen=f'unix-server:{path}')['adapter'] for path in paths]
 

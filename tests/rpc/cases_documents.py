@@ -94,7 +94,7 @@ def every_example_of_the_page_is_true(bench):
 
         def program(number):
             if number not in programs:
-                programs[number] = bench.rpc(adapter=next(adapters), store=True)
+                programs[number] = bench.rpc(adapter=next(adapters), store=True, seed=number)
             return programs[number]
         try:
             played(program, [line for line in lines if line[0] == 'rpc'])
