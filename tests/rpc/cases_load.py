@@ -2,7 +2,7 @@
 
 import time
 
-from bench import HR_STRAP
+from bench import THERMOMETER
 from harness import equal, expect
 from registry import case
 from rules import unanswered
@@ -92,4 +92,4 @@ def a_scan_of_a_reader_that_stops_does_not_hold_up_a_link(bench):
         time.sleep(3)
     for id in ids:
         equal(rpc.result(id), {'value': '57'}, 'the battery')
-    rpc.wait('scan.report', address=HR_STRAP, start=rpc.mark())
+    rpc.wait('scan.report', address=THERMOMETER, start=rpc.mark())

@@ -33,6 +33,7 @@ class Rpc:
             self.process = spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
         self.numbers = itertools.count(1)
         self.sent = []  # (place in `lines` when it was sent, message)
+        self.written = []  # of these, what follows the schema
         self.lines, self.problems = [], []
         self.methods, self.answers = {}, {}  # by the id of the request
         self.changed, self.ended, self.reading = threading.Condition(), False, threading.Event()
@@ -140,6 +141,7 @@ class Rpc:
         return ids
 
     def write(self, messages):
+        self.written += messages
         with self.changed:
             for message in messages:
                 self.sent.append((len(self.lines), message))
@@ -214,8 +216,17 @@ class Rpc:
         with self.changed:
             self.changed.wait_for(lambda: self.ended, 5)
         equal(self.process.returncode, code, f'exit status of `{self.command}`')
-        problems = self.problems + broken_rules(self.lines, self.sent)
+        problems = [*self.problems, *broken_rules(self.lines, self.sent), *self.unlike_the_published_schema()]
         expect(not problems, '\n'.join(problems[:5]))
+
+    def unlike_the_published_schema(self):
+        """One line of each kind, of either side, beside the list of all lines."""
+        for side, messages in ('server', self.lines), ('client', self.written):
+            kinds = {message.get('method') or ('result' in message): message for message in messages}
+            for message in kinds.values():
+                wrong = self.schema.of_all_lines(message, side)
+                if wrong:
+                    yield f'{shortened(message)} is no line of the {side}: {wrong}'
 
     def memory(self):
         """The most octets that it has had in memory so far."""
