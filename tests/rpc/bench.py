@@ -26,7 +26,8 @@ THINGS = {
         'long': (THERMOMETER, 'ba8e7007-0001-4000-8000-000000000001'),
         'refused': (THERMOMETER, 'ba8e7007-0001-4000-8000-000000000002'),
         'indicate': (THERMOMETER, assigned(0x2A1C)),
-        'echo': (ECHO, '6e400002-b5a3-f393-e0a9-e50e24dcca9e'), 'echoed': (ECHO, '6e400003-b5a3-f393-e0a9-e50e24dcca9e'),
+        'echo': (ECHO, '6e400002-b5a3-f393-e0a9-e50e24dcca9e'),
+        'echoed': (ECHO, '6e400003-b5a3-f393-e0a9-e50e24dcca9e'),
         'encrypted': (KEY_FINDER, assigned(0x2A06)),
         'authenticated': (DOOR_LOCK, 'ba8e7007-0002-4000-8000-000000000001'),
     },
@@ -64,7 +65,8 @@ class RpcBench(Bench):
 
     def two(self, **options):
         """Two programs on one virtual radio."""
-        return [self.rpc(adapter=adapter, seed=seed, **options) for seed, adapter in enumerate(self.adapters_of_two(), 1)]
+        adapters = enumerate(self.adapters_of_two(), 1)
+        return [self.rpc(adapter=adapter, seed=seed, **options) for seed, adapter in adapters]
 
     def adapters_of_two(self):
         paths = [self.folder / f'{self.test}-{next(self.numbers)}.socket' for _ in range(2)]

@@ -80,7 +80,8 @@ def fits(value, wanted):
                 and all(fits(value[name], wanted[name]) for name in named))
     if isinstance(wanted, list):
         whole = wanted[:-1] if wanted[-1:] == [ANY] else wanted
-        return (isinstance(value, list) and (len(value) == len(wanted) or len(whole) < len(wanted) and len(value) >= len(whole))
+        more = len(whole) < len(wanted)
+        return (isinstance(value, list) and (len(value) >= len(whole) if more else len(value) == len(whole))
                 and all(map(fits, value, whole)))
     return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
 

@@ -1,4 +1,5 @@
-"""The GATT client: tables, values, subscriptions, and the first ordering rule: a value is out before it is confirmed."""
+"""The GATT client: tables, values, subscriptions, and the first ordering rule, that a value is out before it is
+confirmed."""
 
 import struct
 import time
@@ -67,7 +68,8 @@ def a_refusal_tells_its_code_and_leaves_the_link(bench):
     link = bench.link('refused', rpc)
     handle = link.handle('refused')
     error = link.refused('gatt.write', 'att', handle=handle, value='00')
-    equal(error, {'kind': 'att', 'operation': 'gatt.write', 'handle': handle, 'code': APPLICATION_ERROR}, 'error of the write')
+    wanted = {'kind': 'att', 'operation': 'gatt.write', 'handle': handle, 'code': APPLICATION_ERROR}
+    equal(error, wanted, 'error of the write')
     error = link.refused('gatt.read', 'att', handle=0xFFF0)
     equal((error['handle'], error['code']), (0xFFF0, INVALID_HANDLE), 'error of the read')
     link.read('battery' if bench.via == 'bumble' else 'long')

@@ -203,7 +203,7 @@ def the_peer_changes_the_parameters_of_the_link(bench):
 def the_central_changes_phy_parameters_and_mtu(bench):
     rpc, central = peripheral(bench)
     central.command('phy', phy=2)
-    equal(set(str(value) for name, value in rpc.wait('phy', connection=1).items() if name != 'connection'), {'2M'}, 'PHY')
+    equal(rpc.wait('phy', connection=1), {'connection': 1, 'tx': '2M', 'rx': '2M'}, 'PHY')
     central.command('mtu', mtu=99)
     equal(rpc.wait('mtu', connection=1)['mtu'], 99, 'MTU')
     central.command('parameters', interval_min=50, interval_max=50, latency=0, timeout=2000)

@@ -62,7 +62,8 @@ def a_reader_that_stops_loses_values_is_told_how_many_and_nothing_else(bench):
     with rpc.not_reading():
         if bench.via == 'sim':
             value = 'ab' * 400
-            write = ('gatt.write', dict(connection=link.number, handle=link.handle('echo'), value=value, response=False))
+            write = ('gatt.write', dict(connection=link.number, handle=link.handle('echo'), value=value,
+                                        response=False))
             rpc.send_all([write] * 1000)
         time.sleep(seconds)
     grown = rpc.memory() - before

@@ -11,6 +11,7 @@ SOUND = [
     {'id': 2, 'result': {}}, {'method': 'gatt.notification', 'params': {'connection': 1, 'handle': 3}},
     {'id': 3, 'result': {}}, {'id': 4, 'result': {'scan': 1}}, {'method': 'scan.report', 'params': {'scan': 1}},
     {'id': 5, 'result': {}}, {'method': 'disconnected', 'params': {'connection': 1}}]
+OF_ANOTHER = {'method': 'gatt.notification', 'params': {'connection': 1, 'handle': 9}}
 SENT = [
     (1, {'id': 1, 'method': 'connect'}),
     (3, {'id': 2, 'method': 'gatt.subscribe', 'params': {'connection': 1, 'handle': 3}}),
@@ -27,7 +28,7 @@ def the_rules_find_what_breaks_them(_):
             ('two answers', [*SOUND, SOUND[3]]),
             ('an answer to nobody', [*SOUND, {'id': 99, 'result': {}}]),
             ('an answer that names a link before it is told', swapped),
-            ('a value after the end of its link', [*SOUND, {'method': 'gatt.notification', 'params': {'connection': 1, 'handle': 9}}]),
+            ('a value after the end of its link', [*SOUND, OF_ANOTHER]),
             ('a second end', [*SOUND, SOUND[-1]]),
             ('a link with a number that was used', [*SOUND[:-1], SOUND[1], SOUND[-1]]),
             ('a value after the end of its subscription', [*SOUND[:-1], SOUND[4], SOUND[-1]]),

@@ -143,7 +143,8 @@ def numbers_are_compared(bench):
 def a_peer_that_does_not_pair_is_told_of(bench):
     _, link = to_pair(bench, 'none')
     equal(link.rpc.error(link.send('pair'), 'smp', timeout=30)['code'], PAIRING_NOT_SUPPORTED, 'code of the error')
-    equal((link.wait('pairing.failed')['by'], link.wait('pairing.failed')['name']), ('peer', 'pairing_not_supported'), 'why')
+    failed = link.wait('pairing.failed')
+    equal((failed['by'], failed['name']), ('peer', 'pairing_not_supported'), 'why')
 
 
 @case(via='bumble')

@@ -1,12 +1,12 @@
-"""Advertising and our own GATT table, as another host sees them: another `rpc` on the virtual radio, or Bumble's central."""
+"""Advertising and our own GATT table, as another host sees them: another `rpc` on the virtual radio, or the central of
+Bumble."""
 
 from bench import assigned
 from client import Refused
 from harness import equal, expect
 from registry import case
 
-SERVICE, CHARACTERISTICS = 'c0de0000-a5c0-4b1e-8f00-b0b5c0ffee01', [f'c0de000{n}-a5c0-4b1e-8f00-b0b5c0ffee01' for n in range(1, 5)]
-PLAIN, ASKED, NOTIFIED, INDICATED = CHARACTERISTICS
+SERVICE, PLAIN, ASKED, NOTIFIED, INDICATED = (f'c0de000{n}-a5c0-4b1e-8f00-b0b5c0ffee01' for n in range(5))
 TABLE = [{'uuid': SERVICE, 'characteristics': [
     {'uuid': PLAIN, 'properties': ['read', 'write'], 'value': '0102',
      'descriptors': [{'uuid': assigned(0x2901), 'value': b'plain'.hex()}]},
@@ -154,12 +154,13 @@ def values_are_served_and_changed(bench):
 def who_asks_to_be_asked_answers_reads_and_writes(bench):
     ours, central, link, handles = served(bench)
     handle = handles[ASKED]
-    for answer, wanted in ({'value': '2a'}, {'value': '2a'}), ({'error': APPLICATION_ERROR}, {'error': APPLICATION_ERROR}):
+    refusal = {'error': APPLICATION_ERROR}
+    for answer, wanted in ({'value': '2a'}, {'value': '2a'}), (refusal, refusal):
         start, begun = ours.mark(), central.begin('read', handle=handle)
         asked = ours.wait('server.read', start=start, connection=link, handle=handle, offset=0)
         equal(ours.call('server.reply', request=asked['request'], **answer), {}, 'the answer of the reply')
         equal(central.end(begun), wanted, 'how the read ended')
-    for answer, wanted in ({}, {}), ({'error': APPLICATION_ERROR}, {'error': APPLICATION_ERROR}):
+    for answer, wanted in ({}, {}), (refusal, refusal):
         start, begun = ours.mark(), central.begin('write', handle=handle, value='c0ffee')
         asked = ours.wait('server.write', start=start, connection=link, handle=handle, value='c0ffee')
         ours.call('server.reply', request=asked['request'], **answer)
@@ -174,7 +175,7 @@ def who_subscribes_is_notified_and_confirms(bench):
     for handle in notified, indicated:
         central.subscribe(handle)
         told = ours.wait('server.subscribed', connection=link, handle=handle)
-        equal((told.get('notifications'), told.get('indications')), (handle == notified, handle == indicated), f'{told}')
+        equal((told['notifications'], told['indications']), (handle == notified, handle == indicated), 'what it wants')
     values = [f'{n:04x}' for n in range(20)]
     ids = ours.send_all([('server.notify', dict(connection=link, handle=notified, value=value, indication=False))
                          for value in values])
@@ -194,7 +195,8 @@ def an_indication_without_a_link_is_not_found(bench):
     ours.refused('server.notify', 'not_found', connection=99, handle=handles[NOTIFIED], value='00', indication=False)
     central.disconnect()
     ours.wait('disconnected', connection=link)
-    ours.refused('server.notify', 'disconnected', connection=link, handle=handles[INDICATED], value='00', indication=True)
+    too_late = dict(connection=link, handle=handles[INDICATED], value='00', indication=True)
+    ours.refused('server.notify', 'disconnected', **too_late)
 
 
 @case(via='sim')

@@ -14,7 +14,8 @@ def code_of(rpc, octets, id=None):
     """The code of the error that answers these octets."""
     start = rpc.mark()
     rpc.raw(octets, id and {'id': id, 'method': 'info'})
-    found = rpc.wait_for(lambda line: 'method' not in line and line['id'] == id, 20, f'an answer to {octets[:60]!r}', start)
+    found = rpc.wait_for(
+        lambda line: 'method' not in line and line['id'] == id, 20, f'an answer to {octets[:60]!r}', start)
     expect('error' in found, f'{octets[:60]!r} is answered by {found}')
     return found['error']['code']
 
@@ -75,7 +76,8 @@ def what_is_no_request_is_an_error_of_json_rpc(bench):
             (b'{"id":"x","method":"info"}\n', INVALID_REQUEST, 'x'),
             (b'{"jsonrpc":"1.0","id":"x","method":"info"}\n', INVALID_REQUEST, 'x'),
             (request(method=7), INVALID_REQUEST, 'x'), (request(), INVALID_REQUEST, 'x'),
-            (request(method='info', id=[1]), INVALID_REQUEST, None), (request(method='info', id=True), INVALID_REQUEST, None),
+            (request(method='info', id=[1]), INVALID_REQUEST, None),
+            (request(method='info', id=True), INVALID_REQUEST, None),
             (request(method='nothing'), NO_METHOD, 'x'), (request(method=''), NO_METHOD, 'x'),
             (request(method='scan.report'), NO_METHOD, 'x'), (request(method='INFO'), NO_METHOD, 'x')):
         equal(code_of(rpc, octets, id), code, f'the answer to {octets[:60]!r}')
@@ -104,7 +106,8 @@ def what_no_method_takes_is_refused_as_the_schema_does(bench):
             ('server.set', {'services': [{'uuid': assigned_service(), 'colour': 'red'}]})):
         expect(bench.schema.refusal(method, params), f'the schema takes {method} {params}')
         equal(code_of(rpc, request(method=method, params=params), 'x'), INVALID_PARAMS, f'{method} {params}')
-    equal(code_of(rpc, request(method='connect', params=['C0:BA:E7:70:00:01']), 'x'), INVALID_PARAMS, 'params by position')
+    by_position = request(method='connect', params=['C0:BA:E7:70:00:01'])
+    equal(code_of(rpc, by_position, 'x'), INVALID_PARAMS, 'params by position')
     expect('address' in rpc.call('info'), 'it goes on')
 
 

@@ -1,4 +1,4 @@
-"""One `baretooth rpc` and its lines: every one is held to the schema as it comes, and all of them to the rules at the end.
+"""One `baretooth rpc` and its lines: each is held to the schema as it comes, all of them to the rules at the end.
 
 It shares nothing with the program but the schema. Requests go out one by one or many in one write; what comes back is
 kept in its order, with a place (`mark`) for each, so that a case can ask what came before what.

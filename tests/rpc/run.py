@@ -51,9 +51,6 @@ def main():
         for case, via in chosen:
             print(f'{via:9} {case.__name__}')
         return
-    for needed in ('tshark',):
-        if shutil.which(needed) is None:
-            sys.exit(f'run.py: {needed} is not installed: apt-get install tshark')
     folder = Path(options.keep or tempfile.mkdtemp(prefix='baretooth-rpc-')).resolve()
     schema = Schema(ROOT / 'rpc' / 'schema.json')
     benches = {via: RpcBench(via, options.cli.resolve(), folder / via, schema) for via in options.via}

@@ -13,7 +13,7 @@ class Schema:
         self.known = {}  # validators by what they are of
 
     def problem(self, message, method):
-        """What is wrong with a line of the program, or None; `method` is that of the request which it answers, if it does.
+        """What is wrong with a line of the program, or None; `method` is that of the request that it answers, if any.
 
         The schema of all lines is a long list of alternatives; here the right one is looked up, which is the same
         and tells what is wrong."""
