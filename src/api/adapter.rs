@@ -13,7 +13,7 @@ use crate::gap::privacy::OwnAddress;
 use crate::hci::{ControllerInfo, Opcode};
 use crate::host::{Eatt, Host, HostConfig, Output, ParameterPolicy, Recovery, Request, SecurityOptions};
 use crate::replay::ReplayTransport;
-use crate::smp::Key;
+use crate::smp::{Key, SecurityLevel};
 use crate::transports::{AdapterSpec, OpenOptions, Transport, TransportError};
 use crate::{Address, BdAddr, Instant};
 use bytes::Bytes;
@@ -125,6 +125,28 @@ impl Adapter {
     pub async fn connect_with(&self, address: Address, options: ConnectOptions) -> Result<Peer, Error> {
         let state = self.link_to(address, &options).await?;
         Ok(Peer::new(self.shared.clone(), state, options))
+    }
+
+    /// Connects, and pairs before the link is there to be used, as [`set_security`](Self::set_security) says; what the
+    /// pairing asks, the [agent](Self::agent) has. A peer that is bonded is not paired with again.
+    ///
+    /// # Errors
+    /// Those of [`connect_with`](Self::connect_with) and of [`Peer::raise`]; the link is ended then.
+    ///
+    /// # Cancel safety
+    /// As [`connect_with`](Self::connect_with); a pairing that is dropped is given up.
+    pub async fn connect_paired(&self, address: Address, options: ConnectOptions) -> Result<Peer, Error> {
+        let peer = self.connect_with(address, options).await?;
+        let raising = match &self.cancel {
+            Some(cancel) => peer.until(cancel),
+            None => peer.clone(),
+        };
+        if let Err(error) = raising.raise(SecurityLevel::Encrypted).await {
+            // What was wrong with the pairing counts, whatever the end of the link says.
+            let _ = peer.disconnect().await;
+            return Err(error);
+        }
+        Ok(peer)
     }
 
     /// The same adapter, by a handle whose attempts to connect are given up when `cancel` is called: they leave the

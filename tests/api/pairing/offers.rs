@@ -1,7 +1,7 @@
 //! What others offer for pairing, here.
 
 use super::*;
-use baretooth::SecurityOptions;
+use baretooth::{ConnectOptions, SecurityOptions};
 
 /// `BLEConnection.paired` and `pair(bond=)`.
 #[tokio::test(start_paused = true)]
@@ -37,6 +37,30 @@ async fn bleak_pair_on_connect_pair_and_unpair() {
     two.central.unpair(peer).await.expect("it was known");
     assert_eq!(two.central.bonds().await.expect("open"), []);
     two.peer.disconnected().await;
+}
+
+/// `BleakClient(pair=True)`: whoever is connected to is paired with, or not connected to.
+#[tokio::test(start_paused = true)]
+async fn bleak_pair_true_connects_to_nobody_who_does_not_pair() {
+    let [central, peripheral] = adapters([Adapter::builder().seed(1), Adapter::builder().seed(2)]).await;
+    let address = peripheral.controller().random_address;
+    let connect = || async {
+        let _advertisement = peripheral.advertise(AdvertiseOptions::new()).await.expect("advertises");
+        central.connect_paired(address, ConnectOptions::new()).await
+    };
+    let refused = connect().await.map(drop).expect_err("it is not pairable");
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Smp, Some(0x05)), "{refused}");
+    assert_eq!(central.connections(), [], "when it is told");
+    // S13: it has to wait before it tries again.
+    tokio::time::sleep(secs(60)).await;
+    let mut agent = peripheral.agent(options(NOTHING));
+    let (peer, _) =
+        tokio::join!(connect(), async { go_through(agent.next().await.expect("open"), People::new()).await });
+    let peer = peer.expect("paired");
+    assert!(peer.security().encrypted && peer.is_bonded());
+    peer.disconnect().await.expect("ends");
+    drop(agent);
+    assert!(connect().await.expect("by the bond").security().encrypted);
 }
 
 /// `BGAPIBackend`: `device.bond()`, `set_bondable(False)` and `clear_bond(address=None)`.
