@@ -97,7 +97,12 @@ impl Global {
         &self,
         body: impl AsyncFnOnce(&Adapter) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        self.session_with(Adapter::builder(), body).await
+        // A verb is over before a table changes, and in a replay asks what the capture's session did.
+        let builder = match self.is_replay() {
+            true => Adapter::builder(),
+            false => Adapter::builder().service_changes(false),
+        };
+        self.session_with(builder, body).await
     }
 
     /// As [`session`](Self::session), with options of the verb's own, for an adapter that is to be opened.
