@@ -58,6 +58,7 @@ fn scan_reports_advertisement_and_scan_response() {
         json!({
             "type": "report", "address": "C0:BA:E7:70:00:01", "address_type": "random",
             "rssi": advertised["rssi"].as_i64().unwrap(), "tx_power": null, "connectable": true,
+            "scannable": true, "directed": false, "truncated": false,
             "scan_response": false, "legacy": true, "primary_phy": "1M", "secondary_phy": null, "sid": null,
             "name": "HR strap", "name_complete": true, "flags": 6, "appearance": 833,
             "services": ["0000180d-0000-1000-8000-00805f9b34fb", "0000180f-0000-1000-8000-00805f9b34fb"],
