@@ -14,7 +14,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`message`] has the parameters, results and notifications as types, from which the [schema](schema) is made;
+//! [`message`] has the parameters, results and notifications as types, from which the [`schema`] is made;
 //! [`wire`] is what stands around them, [`line`](mod@line) how octets become calls. [`serve`] runs a session.
 #![forbid(unsafe_code)]
 
