@@ -50,6 +50,7 @@ pub struct PairingOptions {
     pub(crate) debug_keys: bool,
     pub(crate) cross_transport: bool,
     pub(crate) passkey: Option<Passkey>,
+    pub(crate) consent: bool,
 }
 
 impl Default for PairingOptions {
@@ -68,6 +69,7 @@ impl Default for PairingOptions {
             debug_keys: false,
             cross_transport: false,
             passkey: None,
+            consent: false,
         }
     }
 }
@@ -172,6 +174,15 @@ impl PairingOptions {
     #[must_use]
     pub fn passkey(mut self, passkey: Passkey) -> Self {
         self.passkey = Some(passkey);
+        self
+    }
+
+    /// Whether a pairing by Just Works that we begin asks its user as well ([`Prompt::Consent`](super::Prompt::Consent)),
+    /// once the peer has answered and it is known that nothing else will be asked; not unless set. One that the peer
+    /// begins always does.
+    #[must_use]
+    pub fn consent(mut self, consent: bool) -> Self {
+        self.consent = consent;
         self
     }
 

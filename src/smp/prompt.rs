@@ -18,7 +18,8 @@ pub enum Prompt {
     EnterPasskey,
     /// Numeric Comparison: whether the peer shows the same six digits. Answered by yes or no.
     ConfirmNumber(u32),
-    /// Just Works, begun by the peer: whether to pair at all. Answered by yes or no.
+    /// Just Works, begun by the peer, or by us with [`PairingOptions::consent`](super::PairingOptions::consent): whether to
+    /// pair at all. Answered by yes or no.
     Consent,
     /// Passkey Entry: what the user does at the peer, of the prompt that shows the passkey. Needs no answer.
     Keypress(KeypressType),

@@ -60,7 +60,7 @@ pub struct PairingParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 7, max = 16))]
     pub min_key_size: Option<u8>,
-    /// Whether the client is asked before a peer pairs by Just Works; false at first: it is let in unseen.
+    /// Whether the client is asked before it is paired by Just Works, whoever begins; false at first: it is unseen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ask: Option<bool>,
 }
@@ -330,6 +330,7 @@ impl PairingParams {
             Some(octets) => options = options.min_key_size(octets),
             None => {}
         }
+        options = options.consent(self.ask.unwrap_or(false));
         let mut keys = self.initiator_keys.iter().chain(&self.responder_keys).flatten();
         Ok(options.cross_transport(keys.any(|key| *key == KeyName::Link)))
     }

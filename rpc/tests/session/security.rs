@@ -71,6 +71,25 @@ async fn with_ask_the_client_is_asked_for_just_works_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn with_ask_the_client_that_pairs_is_asked_as_well() {
+    for accept in [true, false] {
+        let (mut central, mut peripheral, ours, theirs) = two().await;
+        let id = central.send("pair", json!({ "connection": ours, "ask": true })).await;
+        let asked = central.told("pairing.request").await;
+        assert_eq!((&asked["connection"], &asked["method"]), (&json!(ours), &json!("just_works")));
+        central.call("pairing.reply", json!({ "request": asked["request"], "accept": accept })).await;
+        if accept {
+            assert_eq!(central.answer(id).await.expect("accepted")["level"], 2);
+        } else {
+            assert_eq!(central.answer(id).await.expect_err("refused")["data"]["kind"], "smp");
+            assert_eq!(central.told("pairing.failed").await["by"], "us");
+            let failed = peripheral.told("pairing.failed").await;
+            assert_eq!((&failed["by"], &failed["connection"]), (&json!("peer"), &json!(theirs)));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn numbers_are_compared_and_typed_and_both_sides_begin() {
     let mitm = |io: &str| json!({ "io": io, "mitm": true });
     for secure_connections in [json!("only"), json!(false)] {

@@ -113,7 +113,8 @@ impl SecurityManager {
         let exchange =
             Box::new(Exchange { side, initiator, responder, request, response, terms, options, identity });
         // Where no method asks the user anything, a peer that begins would pair unseen.
-        if begun_by_peer && exchange.terms.association.method == Method::JustWorks {
+        let asks = begun_by_peer || exchange.options.consent;
+        if asks && exchange.terms.association.method == Method::JustWorks {
             self.out.ask_consent();
             self.state = State::Consent(exchange);
         } else {

@@ -1,6 +1,7 @@
 //! Who may begin, how often, and who agrees to it.
 
 use super::*;
+use crate::smp::IoCapability as Io;
 
 #[test]
 fn s3_an_unknown_pdu_is_answered_command_not_supported_and_ends_a_pairing() {
@@ -116,4 +117,25 @@ fn a_pairing_that_the_peer_begins_is_agreed_to_by_the_user_where_no_method_asks(
         pair.settle();
         pair.paired();
     }
+}
+
+#[test]
+fn a_pairing_of_ours_asks_its_own_user_too_where_it_was_told_to() {
+    let options = PairingOptions::new();
+    let mut pair = Pair::new(options.clone().consent(true), options);
+    pair.central.pair(pair.now);
+    while pair.carry() {}
+    assert!(pair.central.prompts.is_empty(), "whether the peer wants to is not known yet");
+    assert!(pair.ask(), "the peer's user agrees");
+    while pair.carry() {}
+    assert!(matches!(pair.central.prompts[..], [(_, Prompt::Consent)]));
+    assert!(!pair.codes().contains(&(true, 0x0C)), "no key of ours goes out before the answer");
+    pair.settle();
+    pair.paired();
+
+    let options = PairingOptions::new().io(Io::DisplayYesNo).mitm(true);
+    let mut pair = Pair::new(options.clone().consent(true), options);
+    pair.central.pair(pair.now);
+    while pair.carry() {}
+    assert!(matches!(pair.central.prompts[..], [(_, Prompt::ConfirmNumber(_))]), "which asks enough");
 }
