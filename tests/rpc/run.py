@@ -33,7 +33,7 @@ from harness import expect  # noqa: E402
 from registry import CASES, passes  # noqa: E402
 from schema import Schema  # noqa: E402
 
-# What a radio cannot bring about, and why.
+# What a radio cannot bring about, and why; rpc/tests/session/link.rs does, with a host in the place of a device.
 OUT_OF_REACH = {
     'sim': {'parameters': 'none of its devices asks for other parameters',
             'phy': 'none of its devices asks for another PHY'},

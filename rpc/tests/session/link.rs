@@ -1,7 +1,7 @@
 //! Links to the demo devices, and how requests on them begin and end.
 
 use super::client::Client;
-use baretooth::Adapter;
+use baretooth::{Adapter, Address, AdvertiseOptions, ConnectionParameters, Phy};
 use baretooth_rpc::{Ended, Options, serve};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -153,4 +153,33 @@ async fn who_does_not_read_does_not_keep_a_session_whose_adapter_is_lost() {
     adapter.close().await;
     let ended = tokio::time::timeout(Duration::from_secs(30), session).await.expect("it ends");
     assert!(matches!(ended.expect("no panic"), Ended::AdapterLost(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_peer_changes_of_a_link_is_told() {
+    let [central, peripheral] = super::adapters().await;
+    let mut client = Client::new(central).await;
+    let mut accepted = peripheral.accepted();
+    let advertisement = peripheral.advertise(AdvertiseOptions::new()).await.expect("it advertises");
+    let Address { bd_addr, kind } = advertisement.address();
+    let address = json!({ "address": bd_addr.to_string(), "address_type": kind.to_string() });
+    let connection = client.call("connect", address).await["connection"].clone();
+    let peer = accepted.next().await.expect("it is connected");
+
+    let interval = Duration::from_millis(50);
+    let parameters = ConnectionParameters {
+        interval_min: interval,
+        interval_max: interval,
+        latency: 2,
+        supervision_timeout: Duration::from_secs(4),
+    };
+    peer.update_parameters(parameters).await.expect("the central takes it");
+    let expected =
+        json!({ "connection": connection, "interval": 0.05, "latency": 2, "supervision_timeout": 4.0 });
+    assert_eq!(client.told("parameters").await, expected);
+
+    peer.set_phy(Phy::Le2M, Phy::Le2M).await.expect("both have it");
+    let phy = client.told("phy").await;
+    assert_eq!(phy["connection"], connection);
+    assert_eq!((&phy["tx"], &phy["rx"]), (&json!("2M"), &json!("2M")));
 }
