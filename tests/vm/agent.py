@@ -89,9 +89,11 @@ class Agent:
     def run(self, number, command):
         user = command.get('user')
         identity = {} if user is None else {'user': user, 'group': user, 'extra_groups': []}
+        # What root keeps at home is nobody else's, and keys there are not to be read.
+        home = {} if user is None else {'HOME': '/nonexistent'}
         try:
             process = subprocess.Popen(command['run'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-                                       stderr=subprocess.PIPE, env={**os.environ, **command.get('env', {})},
+                                       stderr=subprocess.PIPE, env={**os.environ, **home, **command.get('env', {})},
                                        cwd='/root' if user is None else '/', **identity)
         except OSError as error:
             self.send(id=number, err=f'{command["run"][0]}: {error.strerror}\n')
