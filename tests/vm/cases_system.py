@@ -83,6 +83,6 @@ def the_udev_rule_gives_a_dongle_to_its_group(bench):
     equal(guest.run('stat', '-c', '%G %a', node[0]).strip(), 'plugdev 660', 'group and mode of its node')
     expect('uaccess' in guest.run('udevadm', 'info', '-q', 'all', node[0]), 'the tag for the user who sits there')
     session = [PROGRAM, '-a', 'usb:0', 'info']
-    identity = ['setpriv', f'--reuid={NOBODY}', '--clear-groups']
+    identity = ['env', 'HOME=/nonexistent', 'setpriv', f'--reuid={NOBODY}', '--clear-groups']
     guest.run(*identity, '--regid=plugdev', *session)
     expect('no permission' in guest.run(*identity, f'--regid={NOBODY}', *session, code=1), 'another group is refused')
