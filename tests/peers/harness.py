@@ -94,17 +94,23 @@ class Lines:
 
     def wait(self, matches, timeout, what, start=0):
         """The first object from `start` on that matches."""
-        deadline, at = time.monotonic() + timeout, start
-        with self.changed:
-            while True:
-                for found in self.objects[at:]:
-                    if matches(found):
-                        return found
-                at = max(at, len(self.objects))
-                left = deadline - time.monotonic()
-                expect(left > 0, f'{what} did not come within {timeout} s')
-                expect(not self.ended, f'the output ended before {what}')
-                self.changed.wait(left)
+        return first(self, self.objects, matches, timeout, what, start)
+
+
+def first(reader, found, matches, timeout, what, start):
+    """The first of what a thread has `found`, or will, from `start` on that matches: `reader.changed` tells of more, and
+    `reader.ended` that there is none."""
+    deadline, at = time.monotonic() + timeout, start
+    with reader.changed:
+        while True:
+            for one in found[at:]:
+                if matches(one):
+                    return one
+            at = max(at, len(found))
+            left = deadline - time.monotonic()
+            expect(left > 0, f'{what} did not come within {timeout} s')
+            expect(not reader.ended, f'the output ended before {what}')
+            reader.changed.wait(left)
 
 
 class JsonProcess:

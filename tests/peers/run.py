@@ -28,40 +28,25 @@ import cases_bearers  # noqa: F401
 import cases_captures  # noqa: F401 reads what the others left
 import programs
 from harness import Bench
-from registry import CASES, passes
+from registry import add_options, check_program, chosen, conclude, passes
 
 
 def main():
     options = parse()
-    chosen = [(case, via) for via in options.via for case, only in CASES
-              if only in (None, via) and any(word in f'{via} {case.__name__}' for word in options.k or [''])]
-    if not chosen:
-        sys.exit('run.py: no case has that name')
-    if options.list:
-        for case, via in chosen:
-            print(f'{via:9} {case.__name__}')
-        return
+    cases = chosen(options)
     check_environment(options.cli)
     folder = Path(options.keep or tempfile.mkdtemp(prefix='baretooth-peers-'))
     device = (options.device or programs.device()).resolve()
     benches = {via: Bench(via, options.cli.resolve(), folder / via, device) for via in options.via}
-    failed = [f'{via} {case.__name__}' for case, via in chosen if not passes(case, benches[via])]
-    print(f'{len(chosen) - len(failed)} passed, {len(failed)} failed')
-    if failed:
-        sys.exit('\n'.join([*(f'failed: {name}' for name in failed), f'captures and logs: {folder}']))
-    if not options.keep:
-        shutil.rmtree(folder)
+    outcomes = ((f'{via} {case.__name__}', passes(case, benches[via])) for case, via in cases)
+    conclude(outcomes, folder, options.keep)
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--cli', type=Path, required=True, help='the baretooth program')
+    add_options(parser, ['bumble', 'rootcanal'])
     parser.add_argument('--device', type=Path, metavar='PROGRAM',
                         help='our own peripheral; the program of baretooth-device, built now, if not given')
-    parser.add_argument('--via', action='append', choices=['bumble', 'rootcanal'], help='the radio; both if not given')
-    parser.add_argument('-k', action='append', metavar='WORD', help='only cases with this in the name; repeatable')
-    parser.add_argument('--list', action='store_true')
-    parser.add_argument('--keep', metavar='FOLDER', help='leave captures and logs there')
     options = parser.parse_args()
     options.via = options.via or ['bumble', 'rootcanal']
     return options
@@ -69,8 +54,7 @@ def parse():
 
 def check_environment(program):
     """A missing peer is a failure, said before anything runs."""
-    if not program.is_file():
-        sys.exit(f'run.py: {program} is not there: cargo build --release -p baretooth-cli')
+    check_program(program)
     for needed in ('tshark', 'gcc'):
         if shutil.which(needed) is None:
             sys.exit(f'run.py: {needed} is not installed: apt-get install tshark gcc')

@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import contextmanager
 
-from harness import Failure, equal, expect, shortened, spawn
+from harness import Failure, equal, expect, first, shortened, spawn
 from rules import broken_rules
 
 PIECE = 65536
@@ -89,17 +89,7 @@ class Rpc:
 
     def wait_for(self, matches, timeout, what, start=0):
         """The first line from `start` on that matches."""
-        deadline, at = time.monotonic() + timeout, start
-        with self.changed:
-            while True:
-                for found in self.lines[at:]:
-                    if matches(found):
-                        return found
-                at = max(at, len(self.lines))
-                left = deadline - time.monotonic()
-                expect(left > 0, f'{what} did not come within {timeout} s')
-                expect(not self.ended, f'the program ended before {what}')
-                self.changed.wait(left)
+        return first(self, self.lines, matches, timeout, what, start)
 
     def wait(self, told, /, timeout=10, start=0, **members):
         """The params of the first such notification with these members."""

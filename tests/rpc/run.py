@@ -7,7 +7,6 @@ case; exit status 0 when all passed. The Python that runs it must be that of tes
 """
 
 import argparse
-import shutil
 import signal
 import sys
 import tempfile
@@ -30,7 +29,7 @@ import cases_ends  # noqa: E402, F401
 import cases_documents  # noqa: E402, F401
 from bench import RpcBench  # noqa: E402
 from harness import expect  # noqa: E402
-from registry import CASES, passes  # noqa: E402
+from registry import add_options, check_program, chosen, conclude, passes  # noqa: E402
 from schema import Schema  # noqa: E402
 
 # What a radio cannot bring about, and why; rpc/tests/session/link.rs does, with a host in the place of a device.
@@ -43,38 +42,22 @@ OUT_OF_REACH = {
 
 def main():
     options = parse()
-    chosen = [(case, via) for via in options.via for case, only in CASES
-              if only in (None, via) and any(word in f'{via} {case.__name__}' for word in options.k or [''])]
-    if not chosen:
-        sys.exit('run.py: no case has that name')
-    if options.list:
-        for case, via in chosen:
-            print(f'{via:9} {case.__name__}')
-        return
+    cases = chosen(options)
     folder = Path(options.keep or tempfile.mkdtemp(prefix='baretooth-rpc-')).resolve()
     schema = Schema(ROOT / 'rpc' / 'schema.json')
     benches = {via: RpcBench(via, options.cli.resolve(), folder / via, schema) for via in options.via}
     if not options.k:
-        chosen += [(everything_was_driven, via) for via in options.via]
-    failed = [f'{via} {case.__name__}' for case, via in chosen if not passes(benches[via].judged(case), benches[via])]
-    print(f'{len(chosen) - len(failed)} passed, {len(failed)} failed')
-    if failed:
-        sys.exit('\n'.join([*(f'failed: {name}' for name in failed), f'captures and logs: {folder}']))
-    if not options.keep:
-        shutil.rmtree(folder)
+        cases += [(everything_was_driven, via) for via in options.via]
+    outcomes = ((f'{via} {case.__name__}', passes(benches[via].judged(case), benches[via])) for case, via in cases)
+    conclude(outcomes, folder, options.keep)
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--cli', type=Path, required=True, help='the baretooth program')
-    parser.add_argument('--via', action='append', choices=['sim', 'bumble'], help='the radio; both if not given')
-    parser.add_argument('-k', action='append', metavar='WORD', help='only cases with this in the name; repeatable')
-    parser.add_argument('--list', action='store_true')
-    parser.add_argument('--keep', metavar='FOLDER', help='leave captures and logs there')
+    add_options(parser, ['sim', 'bumble'])
     options = parser.parse_args()
     options.via = options.via or ['sim', 'bumble']
-    if not options.cli.is_file():
-        sys.exit(f'run.py: {options.cli} is not there: cargo build --release -p baretooth-cli')
+    check_program(options.cli)
     return options
 
 
