@@ -1,6 +1,18 @@
 //! Every future and handle of a pairing, dropped where it waits.
 
 use super::*;
+use baretooth::{Agent, Peer};
+
+/// Both sides pair, and their people see the same number; by which method.
+async fn pair_by_numbers(peer: &Peer, agent: &mut Agent) -> Method {
+    let people = People::new();
+    let (began, answered) =
+        tokio::join!(go_through(peer.pair_with(options(YES_NO)), people.clone()), async {
+            go_through(agent.next().await.expect("open"), people.clone()).await
+        });
+    answered.expect("paired");
+    began.expect("paired").method
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_pairing_is_given_up_and_the_next_one_works() {
@@ -19,13 +31,7 @@ async fn a_dropped_pairing_is_given_up_and_the_next_one_works() {
         }
         assert!(two.peer.is_connected(), "step {step}");
     }
-    let people = People::new();
-    let (began, answered) =
-        tokio::join!(go_through(two.peer.pair_with(options(YES_NO)), people.clone()), async {
-            go_through(agent.next().await.expect("open"), people.clone()).await
-        });
-    began.expect("paired");
-    answered.expect("paired");
+    pair_by_numbers(&two.peer, &mut agent).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,13 +60,7 @@ async fn a_pairing_that_is_given_up_from_outside_ends_once_at_both_sides() {
         }
         assert!(two.peer.is_connected(), "step {step}");
     }
-    let people = People::new();
-    let (began, answered) =
-        tokio::join!(go_through(two.peer.pair_with(options(YES_NO)), people.clone()), async {
-            go_through(agent.next().await.expect("open"), people.clone()).await
-        });
-    began.expect("paired");
-    answered.expect("paired");
+    pair_by_numbers(&two.peer, &mut agent).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,13 +69,8 @@ async fn a_pairing_begun_in_the_same_breath_as_another_is_dropped_has_its_own_pr
     let mut agent = two.central.agent(options(YES_NO));
     // As the peripheral: the central is asked, and hears nothing of our giving up.
     drop(two.accepted.pair_with(options(YES_NO)));
-    let people = People::new();
-    let (began, answered) =
-        tokio::join!(go_through(two.accepted.pair_with(options(YES_NO)), people.clone()), async {
-            go_through(agent.next().await.expect("open"), people.clone()).await
-        });
-    assert_eq!(began.expect("paired").method, Method::NumericComparison);
-    answered.expect("paired");
+    let method = pair_by_numbers(&two.accepted, &mut agent).await;
+    assert_eq!(method, Method::NumericComparison);
 }
 
 #[tokio::test(start_paused = true)]
